@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The contract "charging/1": the domain. Locations, stations, connectors, tokens, authorization, sessions, CDRs.
+ * Hardware drivers report here what stations say; operators' plugins read and change it here. Everything is in the
+ * tenant of the running task. All functions wait (BB_AWAIT) and return the errors of db.h besides their own; those that
+ * return OK have committed. Strings in results live in the task's memory. Energy is in watt-hours, current in
+ * milli-amperes, power in watts, voltage in millivolts, times in epoch milliseconds UTC (0: absent).
+ *
+ * Lists: keyset paging. `after` is the last item of the page before (BB_NONE: from the start), `limit` 1 to 1000.
+ */
+#ifndef BUSBAR_CHARGING_H
+#define BUSBAR_CHARGING_H
+
+#include <busbar/shape.h>
+#include <busbar/station_driver.h>
+#include <busbar/types.h>
+
+/* Connector states are OCPP 1.6 §7.7's, which every other protocol maps onto. */
+enum {
+        BB_CONNECTOR_UNKNOWN = 0,
+        BB_CONNECTOR_AVAILABLE = 1,
+        BB_CONNECTOR_PREPARING = 2,
+        BB_CONNECTOR_CHARGING = 3,
+        BB_CONNECTOR_SUSPENDED_EVSE = 4,
+        BB_CONNECTOR_SUSPENDED_EV = 5,
+        BB_CONNECTOR_FINISHING = 6,
+        BB_CONNECTOR_RESERVED = 7,
+        BB_CONNECTOR_UNAVAILABLE = 8,
+        BB_CONNECTOR_FAULTED = 9
+};
+enum { BB_TOKEN_ACCEPTED = 0, BB_TOKEN_BLOCKED = 1 };
+enum { BB_TOKEN_RFID = 0, BB_TOKEN_APP = 1, BB_TOKEN_REMOTE = 2 };
+enum { BB_AUTH_ACCEPTED = 0, BB_AUTH_BLOCKED = 1, BB_AUTH_EXPIRED = 2, BB_AUTH_INVALID = 3, BB_AUTH_CONCURRENT = 4 };
+enum {
+        BB_STATION_ADMITTED = 0, /* may connect */
+        BB_STATION_PENDING = 1,  /* seen, waits for an operator's adoption */
+        BB_STATION_BLOCKED = 2   /* an operator shut it out */
+};
+enum {
+        BB_ADMIT_OK = 0,
+        BB_ADMIT_UNKNOWN = 1,    /* no such station, and the policy does not take new ones */
+        BB_ADMIT_HELD = 2,       /* waits for adoption */
+        BB_ADMIT_PASSWORD = 3,   /* a password is set and this one is wrong or missing */
+        BB_ADMIT_BLOCKED = 4,
+        BB_ADMIT_RATE = 5        /* too many wrong attempts from this address; never for right credentials */
+};
+enum { BB_ONBOARD_ACCEPT = 0, BB_ONBOARD_HOLD = 1, BB_ONBOARD_REFUSE = 2 };
+enum { BB_SESSION_OPEN = 0, BB_SESSION_ENDED = 1, BB_SESSION_REVIEW = 2 };
+
+struct bb_location {
+        uint64_t present;
+        bb_str id, name, address, city, postal_code, country; /* country: ISO 3166-1 alpha-3, as OCPI has it */
+        bb_str time_zone;                                     /* IANA; the tenant's when absent */
+        int64_t latitude_e7, longitude_e7;                    /* degrees · 10^7 */
+        int64_t created_ms, updated_ms;
+        int64_t version; /* for ETag */
+};
+
+struct bb_connector {
+        uint64_t present;
+        bb_str station_id;
+        int64_t connector_id; /* 1 …; 0 is the station as a whole */
+        int32_t status;       /* BB_CONNECTOR_… */
+        bb_str error_code, info, vendor_error_code;
+        int64_t status_ms; /* since when, the station's time */
+        bb_str label;      /* what is printed on it */
+        bb_str plug;       /* "type2", "ccs2", "chademo", "domestic" */
+        int64_t max_power_w;
+        bb_str session_id; /* of the open session, or absent */
+        int64_t version;
+};
+
+struct bb_station {
+        uint64_t present;
+        bb_str id; /* as in its URL; at most 64 characters */
+        bb_str name, location_id;
+        int32_t admission; /* BB_STATION_… */
+        bb_str driver, protocol;
+        bb_str vendor, model, serial_number, firmware_version, iccid, imsi, meter_type, meter_serial_number;
+        int32_t online;
+        int32_t has_password;
+        bb_str remote; /* address of the connection */
+        int64_t connected_ms, disconnected_ms, last_seen_ms, boot_ms, created_ms, updated_ms;
+        int64_t clock_drift_ms; /* station minus server, at the last message that told its time */
+        int64_t epoch;          /* of the connection; a write with an older one is refused (BB_E_CONFLICT) */
+        int64_t version;
+        struct bb_array connectors; /* of struct bb_connector; filled by station_get only */
+};
+
+/* A change: members that are absent (present bit clear, ptr NULL) stay as they are. */
+struct bb_station_change {
+        uint64_t present; /* BB_STATION_SET_… */
+        bb_str name, location_id;
+        bb_str password; /* empty: none needed any more */
+        int32_t admission;
+};
+enum { BB_STATION_SET_NAME = 1, BB_STATION_SET_LOCATION = 2, BB_STATION_SET_PASSWORD = 4, BB_STATION_SET_ADMISSION = 8 };
+
+struct bb_token {
+        uint64_t present;
+        bb_str uid; /* compared without regard to case (OCPP 1.6 §7.28 CiString); kept as written */
+        int32_t kind;   /* BB_TOKEN_RFID … */
+        int32_t status; /* BB_TOKEN_ACCEPTED … */
+        bb_str parent_uid, label, contract_id;
+        int64_t expires_ms;
+        int32_t max_open_sessions; /* 0: no limit; above it: ConcurrentTx */
+        int64_t created_ms, updated_ms, version;
+};
+
+struct bb_session {
+        uint64_t present;
+        bb_str id; /* UUID v7 */
+        bb_str station_id, location_id, token_uid, parent_uid;
+        int64_t connector_id;
+        int64_t transaction_id;
+        int32_t state; /* BB_SESSION_… */
+        int64_t started_ms, ended_ms;             /* the station's account */
+        int64_t start_received_ms, end_received_ms; /* ours */
+        int64_t meter_start_wh, meter_stop_wh;
+        int64_t energy_wh; /* so far, from the register */
+        int64_t power_w;   /* latest */
+        int64_t soc_percent;
+        int64_t sample_count, last_sample_ms;
+        bb_str stop_reason, stop_token_uid;
+        int32_t authorization; /* BB_AUTH_… as answered at the start */
+        bb_str review;         /* why it is set aside; absent: fine */
+        int64_t version;
+};
+
+/* One measured value at one moment. OCPP 1.6 §7.43: absent strings have the specification's defaults already filled in. */
+struct bb_sample {
+        int64_t at_ms;
+        bb_str measurand; /* "Energy.Active.Import.Register" */
+        bb_str phase;     /* "" for none */
+        bb_str location;  /* "Outlet" */
+        bb_str context;   /* "Sample.Periodic" */
+        bb_str unit;      /* "Wh" */
+        bb_str format;    /* "Raw", "SignedData" */
+        bb_str value;     /* as the station wrote it */
+};
+
+struct bb_cdr {
+        uint64_t present;
+        bb_str id, session_id, station_id, location_id, token_uid;
+        int64_t connector_id, started_ms, ended_ms, energy_wh, duration_s, created_ms;
+};
+
+struct bb_connection_attempt {
+        uint64_t present;
+        bb_str station_id, remote, driver;
+        int32_t verdict; /* BB_ADMIT_… */
+        bb_str detail;   /* a sentence: what to do about it */
+        int64_t first_ms, last_ms, count;
+};
+
+/* Who writes: every report of a driver carries it. */
+struct bb_station_ref {
+        bb_str station_id;
+        int64_t epoch;
+};
+
+struct bb_admit {
+        bb_str station_id, password, remote; /* password.ptr NULL: none was given */
+        bb_str driver, protocol;
+        int32_t policy; /* BB_ONBOARD_…, the driver's option */
+};
+struct bb_admitted {
+        int32_t verdict; /* BB_ADMIT_… */
+        int64_t epoch;   /* of this connection; valid when BB_ADMIT_OK */
+        bb_str detail;
+};
+
+struct bb_boot {
+        bb_str vendor, model, serial_number, firmware_version, iccid, imsi, meter_type, meter_serial_number;
+};
+
+struct bb_connector_report {
+        int64_t connector_id;
+        int32_t status;
+        bb_str error_code, info, vendor_id, vendor_error_code;
+        int64_t at_ms; /* 0: now */
+};
+
+struct bb_authorization {
+        int32_t status; /* BB_AUTH_… */
+        bb_str parent_uid;
+        int64_t expires_ms;
+};
+
+struct bb_start {
+        int64_t connector_id, at_ms, meter_start_wh;
+        bb_str token_uid;
+        int64_t reservation_id; /* 0: none */
+};
+struct bb_started {
+        int32_t transaction_id; /* positive, not countable */
+        bb_str session_id;
+        struct bb_authorization authorization;
+};
+struct bb_stop {
+        int64_t transaction_id;
+        int64_t at_ms, meter_stop_wh;
+        bb_str token_uid; /* absent: not given */
+        bb_str reason;    /* "Local" when absent */
+        const struct bb_sample *samples;
+        size_t sample_count;
+};
+struct bb_stopped {
+        int32_t has_authorization; /* only when a token was given */
+        struct bb_authorization authorization;
+};
+
+struct bb_station_filter {
+        bb_str search; /* in id, name, vendor, model, serial number */
+        bb_str location_id;
+        int32_t online;    /* -1: both */
+        int32_t admission; /* -1: all */
+};
+struct bb_session_filter {
+        bb_str station_id, token_uid, location_id;
+        int32_t open; /* -1: both */
+        int64_t from_ms, to_ms; /* started in [from, to); 0: open */
+};
+
+struct bb_charging_ops {
+        uint32_t size;
+        uint32_t reserved;
+
+        /* --- from hardware drivers --- */
+        /* May this station connect? Counts, records and explains what was refused (connection_attempts). */
+        bb_err (*admit)(const struct bb_admit *, struct bb_admitted *ret);
+        /* Call when the handshake is done, and when the socket is gone. An old epoch changes nothing. */
+        bb_err (*online)(const struct bb_station_ref *, bb_str remote);
+        bb_err (*offline)(const struct bb_station_ref *, bb_str reason);
+        bb_err (*boot)(const struct bb_station_ref *, const struct bb_boot *);
+        bb_err (*connector_status)(const struct bb_station_ref *, const struct bb_connector_report *);
+        bb_err (*authorize)(const struct bb_station_ref *, bb_str token_uid, struct bb_authorization *ret);
+        /* Idempotent by (station, connector, token, at, meter): the same start gets the same transaction id. Never refused
+         * for a business reason: an unknown token gets a session too, and BB_AUTH_INVALID in the answer. */
+        bb_err (*session_start)(const struct bb_station_ref *, const struct bb_start *, struct bb_started *ret);
+        /* transaction_id 0: belongs to no transaction; kept with the connector. Idempotent by the samples' full key.
+         * Samples of a transaction that is not this station's are kept aside for review, and OK is returned. */
+        bb_err (*session_samples)(const struct bb_station_ref *, int64_t connector_id, int64_t transaction_id,
+                                  const struct bb_sample *, size_t count);
+        /* The first stop wins; an equal one is OK again; another one, and one of an unknown transaction, goes to review (OK). */
+        bb_err (*session_stop)(const struct bb_station_ref *, const struct bb_stop *, struct bb_stopped *ret);
+        /* Server time minus nothing: the station said `at_ms` now; keeps the estimate of its drift. Does not wait. */
+        void (*clock_seen)(const struct bb_station_ref *, int64_t at_ms);
+        /* Any sign of life; gathered in memory and written once a minute. Does not wait. */
+        void (*station_seen)(const struct bb_station_ref *);
+
+        /* --- for operators --- */
+        bb_err (*location_get)(bb_str id, struct bb_location *ret);
+        bb_err (*location_list)(bb_str after, size_t limit, struct bb_location **ret, size_t *ret_count);
+        /* Creates or replaces. if_version: 0 none, -1 must be new, else must be the present version (BB_E_PRECONDITION). */
+        bb_err (*location_put)(bb_str actor, const struct bb_location *, int64_t if_version, int32_t *ret_created);
+        bb_err (*location_delete)(bb_str actor, bb_str id, int64_t if_version);
+
+        bb_err (*station_get)(bb_str id, struct bb_station *ret);
+        bb_err (*station_list)(const struct bb_station_filter *, bb_str after, size_t limit, struct bb_station **ret,
+                               size_t *ret_count);
+        bb_err (*station_put)(bb_str actor, bb_str id, const struct bb_station_change *, int64_t if_version,
+                              int32_t *ret_created);
+        bb_err (*station_delete)(bb_str actor, bb_str id, int64_t if_version); /* BB_E_CONFLICT while it has sessions */
+        bb_err (*connector_list)(bb_str station_id, struct bb_connector **ret, size_t *ret_count);
+        /* Sets label, plug, max_power_w. */
+        bb_err (*connector_put)(bb_str actor, const struct bb_connector *, int64_t if_version);
+        bb_err (*connection_attempts)(size_t limit, struct bb_connection_attempt **ret, size_t *ret_count); /* latest first */
+
+        bb_err (*token_get)(bb_str uid, struct bb_token *ret);
+        bb_err (*token_list)(bb_str search, bb_str after, size_t limit, struct bb_token **ret, size_t *ret_count);
+        bb_err (*token_put)(bb_str actor, const struct bb_token *, int64_t if_version, int32_t *ret_created);
+        bb_err (*token_delete)(bb_str actor, bb_str uid, int64_t if_version);
+
+        bb_err (*session_get)(bb_str id, struct bb_session *ret);
+        /* Newest first. `after` is a session id. */
+        bb_err (*session_list)(const struct bb_session_filter *, bb_str after, size_t limit, struct bb_session **ret,
+                               size_t *ret_count);
+        bb_err (*session_by_transaction)(bb_str station_id, int64_t transaction_id, struct bb_session *ret);
+        /* Oldest first. `after_index` counts from 0. */
+        bb_err (*session_sample_list)(bb_str id, int64_t after_index, size_t limit, struct bb_sample **ret, size_t *ret_count);
+        /* Every matching session, oldest first, from one snapshot; `each` gets some at a time in memory of its own. */
+        bb_err (*session_scan)(const struct bb_session_filter *,
+                               bb_err (*each)(const struct bb_session *, size_t count, void *arg), void *arg);
+        bb_err (*session_count)(const struct bb_session_filter *, int64_t *ret);
+        bb_err (*cdr_list)(bb_str after, size_t limit, struct bb_cdr **ret, size_t *ret_count); /* newest first */
+
+        /* Commands: to the driver of the station, on whichever node. Audited. BB_E_NOT_FOUND: no such station. */
+        bb_err (*command)(bb_str actor, bb_str station_id, bb_str action, const bb_json *payload, int64_t timeout_ms,
+                          struct bb_command_result *ret);
+};
+
+/* Durable events of this contract: topic, key, payload.
+ *   station.connected, station.disconnected   station id     {"station_id", "reason"?}
+ *   station.booted                            station id     {"station_id", "vendor", "model", "firmware_version"}
+ *   connector.status                          station id     {"station_id", "connector_id", "status", "error_code", "at"}
+ *   session.started, session.ended            session id     {"session_id", "station_id", "connector_id", "token_uid", …}
+ *   cdr.created                               session id     {"cdr_id", "session_id"}
+ *   session.review                            station id     {"station_id", "reason", …}
+ */
+
+#endif
