@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Routes, permissions, problems, OpenAPI: everything between a parsed request and a plugin's handler. Knows tenants and
+ * plugins only through the callbacks that mod gives it.
+ */
+#ifndef CORE_NET_ROUTER_H
+#define CORE_NET_ROUTER_H
+
+#include "net/http.h"
+#include <busbar/auth.h>
+
+/* What mod knows and the router asks. */
+struct router_world {
+        bb_tenant *(*tenant_by_host)(bb_str host_lower_case);
+        bb_tenant *(*tenant_by_id)(bb_str id); /* for /t/<tenant>/… */
+        int32_t (*tenant_has)(const bb_plugin_ref *, const bb_tenant *); /* enabled, started and not quarantined */
+        void *(*tenant_state)(const bb_plugin_ref *, const bb_tenant *);
+        bb_str (*tenant_option)(const bb_tenant *, const char *name); /* "base_url", … */
+        const char *(*plugin_name)(const bb_plugin_ref *);
+        const struct bb_auth_ops *(*auth)(const bb_tenant *); /* NULL: the tenant has no plugin that knows people */
+        int32_t (*trusted_proxy)(bb_str address); /* X-Forwarded-For and -Proto are believed from these */
+        int32_t (*ready)(void);                   /* 0 while starting or draining: 503 with Retry-After */
+        /* Idempotency-Key (needs the database; kept 24 h). begin: BB_OK go on; BB_E_EXISTS: *ret_status, *ret_headers,
+         * *ret_body of the first answer are to be replayed; BB_E_BUSY in flight; BB_E_CONFLICT other request under the key. */
+        bb_err (*idempotency_begin)(bb_str actor, bb_str route, bb_str key, const uint8_t digest[32], int32_t *ret_status,
+                                    bb_str *ret_headers_json, bb_str *ret_body);
+        bb_err (*idempotency_end)(bb_str actor, bb_str route, bb_str key, int32_t status, bb_str headers_json, bb_str body);
+};
+void router_init(const struct router_world *);
+/* The service for public listeners. */
+const struct http_service *router_service(void);
+void router_remove_plugin(const bb_plugin_ref *);
+/* The description of what this tenant has, OpenAPI 3.1. */
+bb_json *router_openapi(const bb_tenant *, bb_str base_url);
+
+/* The service for the operation listener: /livez /readyz /metrics. */
+struct health_world {
+        int32_t (*ready)(bb_str *ret_why_not_json); /* also the database and each tenant's state */
+};
+const struct http_service *health_service(const struct health_world *);
+
+/* The "http/1" table. */
+extern const struct bb_http_ops http_ops;
+
+#endif
