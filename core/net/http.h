@@ -67,7 +67,8 @@ struct http_limits {
         int32_t max_per_address; /* 0: no limit; loopback is never limited */
 };
 struct http_listener;
-/* address "127.0.0.1:8080", "[::]:443", port 0: a free one. */
+/* address "127.0.0.1:8080", "[::]:443", port 0: a free one; or "fd:7": a bound, listening socket that the supervisor
+ * opened, so that the worker's restart refuses no connection (the listener closes its copy when it is freed). */
 bb_err http_listen(const char *address, struct tls_context *tls_or_null, const struct http_service *,
                    const struct http_limits *, struct http_listener **ret, int32_t *ret_port);
 void http_listener_stop_accepting(struct http_listener *);
