@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The operators' API under /v1. This file is its table of contents; pages for people will come beside it.
+ */
+#include "admin.h"
+
+const struct bb_charging_ops *charging;
+
+static const char *const admissions[] = {"admitted", "pending", "blocked", NULL};
+static const struct bb_query_param station_query[] = {
+        {.name = "q", .type = BB_T_STR, .about = "Part of the id, name, vendor, model or serial number."},
+        {.name = "location", .type = BB_T_STR},
+        {.name = "online", .type = BB_T_BOOL},
+        {.name = "admission", .type = BB_T_ENUM, .values = admissions},
+};
+static const struct bb_query_param token_query[] = {
+        {.name = "q", .type = BB_T_STR, .about = "Part of the uid or the label."},
+};
+static const struct bb_query_param session_query[] = {
+        {.name = "station", .type = BB_T_STR},
+        {.name = "token", .type = BB_T_STR},
+        {.name = "location", .type = BB_T_STR},
+        {.name = "open", .type = BB_T_BOOL, .about = "true: still charging."},
+        {.name = "from", .type = BB_T_TIME, .about = "Started at this time or later."},
+        {.name = "to", .type = BB_T_TIME, .about = "Started before this time."},
+};
+static const struct bb_query_param command_query[] = {
+        {.name = "timeout_ms", .type = BB_T_INT, .about = "How long to wait for the station; 0 or absent: the driver's default."},
+};
+
+#define READ(path_, scope, handler, shape, text, ...)                                                                  \
+        {                                                                                                              \
+                .method = "GET", .path = (path_), .permission = (scope), .handle = (handler), .response = &(shape),     \
+                .summary = (text), ##__VA_ARGS__                                                                       \
+        }
+#define LIST(...) READ(__VA_ARGS__, .flags = BB_ROUTE_LIST)
+#define PUT(path_, scope, handler, in, out, text)                                                                      \
+        {                                                                                                              \
+                .method = "PUT", .path = (path_), .permission = (scope), .handle = (handler), .request = &(in),         \
+                .response = &(out), .summary = (text)                                                                  \
+        }
+#define DELETE(path_, scope, handler, text)                                                                            \
+        {                                                                                                              \
+                .method = "DELETE", .path = (path_), .permission = (scope), .handle = (handler), .status = 204,         \
+                .summary = (text)                                                                                      \
+        }
+
+static const struct bb_route routes[] = {
+        LIST("/v1/locations", "locations:read", locations_list, Location, "Locations, by id"),
+        READ("/v1/locations/{id}", "locations:read", location_read, Location, "One location"),
+        PUT("/v1/locations/{id}", "locations:write", location_write, LocationChange, Location, "Creates or changes a location"),
+        DELETE("/v1/locations/{id}", "locations:write", location_remove, "Removes a location where no station stands"),
+
+        LIST("/v1/stations", "stations:read", stations_list, Station, "Stations, by id", BB_QUERY(station_query)),
+        READ("/v1/stations/{id}", "stations:read", station_read, Station, "One station with its connectors"),
+        PUT("/v1/stations/{id}", "stations:write", station_write, StationChange, Station, "Creates or changes a station"),
+        DELETE("/v1/stations/{id}", "stations:write", station_remove, "Removes a station that has no sessions"),
+        {.method = "POST",
+         .path = "/v1/stations/{id}/adopt",
+         .permission = "stations:write",
+         .handle = station_adopt,
+         .response = &Station,
+         .flags = BB_ROUTE_IDEMPOTENT,
+         .summary = "Lets a station in that waits for adoption"},
+        LIST("/v1/stations/{id}/connectors", "stations:read", connectors_list, Connector, "Connectors of a station"),
+        PUT("/v1/stations/{id}/connectors/{connector}", "stations:write", connector_write, ConnectorChange, Connector,
+            "Changes what is known of a connector"),
+        LIST("/v1/connection-attempts", "stations:read", attempts_list, ConnectionAttempt,
+             "Connections that were refused, latest first, each with its reason"),
+        {.method = "POST",
+         .path = "/v1/stations/{id}/commands/{action}",
+         .permission = "commands:write",
+         .handle = command_send,
+         .request = &CommandPayload,
+         .response = &CommandOutcome,
+         .flags = BB_ROUTE_IDEMPOTENT,
+         BB_QUERY(command_query),
+         .summary = "Sends a command to a station and waits for its answer"},
+
+        LIST("/v1/tokens", "tokens:read", tokens_list, Token, "Tokens, by uid", BB_QUERY(token_query)),
+        READ("/v1/tokens/{uid}", "tokens:read", token_read, Token, "One token"),
+        PUT("/v1/tokens/{uid}", "tokens:write", token_write, TokenChange, Token, "Creates or changes a token"),
+        DELETE("/v1/tokens/{uid}", "tokens:write", token_remove, "Removes a token"),
+
+        LIST("/v1/sessions", "sessions:read", sessions_list, Session, "Sessions, newest first", BB_QUERY(session_query)),
+        READ("/v1/sessions/{id}", "sessions:read", session_read, Session, "One session"),
+        LIST("/v1/sessions/{id}/samples", "sessions:read", session_samples, Sample, "Meter samples of a session, oldest first"),
+        LIST("/v1/cdrs", "sessions:read", cdrs_list, Cdr, "Charge detail records, newest first"),
+};
+
+static bb_err load(const struct bb_host *host, void **ret_self)
+{
+        (void)host;
+        charging = bb_require("charging/1", sizeof(*charging));
+        if (charging == NULL)
+                return BB_E_UNSUPPORTED;
+        *ret_self = NULL;
+        return bb_http_routes(routes, BB_COUNT(routes));
+}
+
+static const char *const needs[] = {"charging/1", NULL};
+static const char *const after[] = {"auth/1", NULL};
+
+BB_PLUGIN(load, .name = "admin", .version = "1.0", .vendor = "Busbar", .license = "Apache-2.0", .needs = needs,
+          .after = after);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of the operators' API share.
+ */
+#ifndef ADMIN_H
+#define ADMIN_H
+
+#include <busbar/charging.h>
+#include <busbar/plugin.h>
+
+extern const struct bb_charging_ops *charging BB_HIDDEN;
+
+/* --- page.c --- */
+struct page {
+        bb_str after; /* the item before, or BB_NONE */
+        size_t limit;
+};
+/* limit and cursor of the request; a cursor of another list is 400. */
+bb_err page_of(bb_request *, bb_response *, struct page *ret);
+/* {"items": […], "next_cursor": …} and the Link header. `last` is the key of the last item. */
+void page_send(bb_request *, bb_response *, const struct bb_shape *, void *items, size_t count, const struct page *,
+               bb_str last);
+/* Sends one object with its ETag, or 304. */
+bb_err object_send(bb_request *, bb_response *, const struct bb_shape *, void *object, int64_t version);
+/* What If-Match and If-None-Match: * ask of a change, as the contract's if_version. `exists` 0: there is no object. */
+bb_err version_wanted(bb_request *, bb_response *, int32_t exists, int64_t version, int64_t *ret_if_version);
+/* RFC 7396: the members of the request's body laid over `present_object` (NULL: nothing), decoded into ret_struct. */
+bb_err body_over(bb_request *, bb_response *, const struct bb_shape *, void *present_object, void *ret_struct);
+/* What a change left: 201 with Location or 200, the object and its new ETag. */
+void changed_send(bb_request *, bb_response *, const struct bb_shape *, void *object, int64_t version, int32_t created,
+                  bb_str path);
+/* A segment of a path, percent-encoded. */
+bb_str path_segment(bb_str);
+int64_t int_query(bb_request *, const char *name, int64_t otherwise);
+int32_t bool_query(bb_request *, const char *name); /* -1: not given */
+bb_err time_query(bb_request *, const char *name, int64_t *ret);
+
+/* --- one file each --- */
+BB_AWAIT bb_err locations_list(bb_request *, bb_response *);
+BB_AWAIT bb_err location_read(bb_request *, bb_response *);
+BB_AWAIT bb_err location_write(bb_request *, bb_response *);
+BB_AWAIT bb_err location_remove(bb_request *, bb_response *);
+BB_AWAIT bb_err stations_list(bb_request *, bb_response *);
+BB_AWAIT bb_err station_read(bb_request *, bb_response *);
+BB_AWAIT bb_err station_write(bb_request *, bb_response *);
+BB_AWAIT bb_err station_adopt(bb_request *, bb_response *);
+BB_AWAIT bb_err station_remove(bb_request *, bb_response *);
+BB_AWAIT bb_err connectors_list(bb_request *, bb_response *);
+BB_AWAIT bb_err connector_write(bb_request *, bb_response *);
+BB_AWAIT bb_err attempts_list(bb_request *, bb_response *);
+BB_AWAIT bb_err tokens_list(bb_request *, bb_response *);
+BB_AWAIT bb_err token_read(bb_request *, bb_response *);
+BB_AWAIT bb_err token_write(bb_request *, bb_response *);
+BB_AWAIT bb_err token_remove(bb_request *, bb_response *);
+BB_AWAIT bb_err sessions_list(bb_request *, bb_response *);
+BB_AWAIT bb_err session_read(bb_request *, bb_response *);
+BB_AWAIT bb_err session_samples(bb_request *, bb_response *);
+BB_AWAIT bb_err cdrs_list(bb_request *, bb_response *);
+BB_AWAIT bb_err command_send(bb_request *, bb_response *);
+
+extern const struct bb_shape Location BB_HIDDEN;
+extern const struct bb_shape LocationChange BB_HIDDEN;
+extern const struct bb_shape Station BB_HIDDEN;
+extern const struct bb_shape StationChange BB_HIDDEN;
+extern const struct bb_shape Connector BB_HIDDEN;
+extern const struct bb_shape ConnectorChange BB_HIDDEN;
+extern const struct bb_shape ConnectionAttempt BB_HIDDEN;
+extern const struct bb_shape Token BB_HIDDEN;
+extern const struct bb_shape TokenChange BB_HIDDEN;
+extern const struct bb_shape Session BB_HIDDEN;
+extern const struct bb_shape Sample BB_HIDDEN;
+extern const struct bb_shape Cdr BB_HIDDEN;
+extern const struct bb_shape CommandPayload BB_HIDDEN;
+extern const struct bb_shape CommandOutcome BB_HIDDEN;
+
+extern const char *const session_states[];
+extern const char *const authorization_states[];
+
+#endif
