@@ -29,13 +29,20 @@ BB_AWAIT void task_park_firmly(void);
 /* Makes a parked task run at the next turn; from the loop's thread. A task that is not parked ignores it. */
 void task_wake(struct task *);
 
+/* Is it waiting, so that task_wake() would have an effect? */
+int32_t task_is_parked(const struct task *);
+
 /* Calls fn(arg) when the running task ends, newest first, before its arena is freed; for locks and transactions. */
 void task_at_end(void (*fn)(void *), void *arg);
 
-/* Cancels every task of this plugin and tenant (NULL: any) and frees their timers. */
+/* Cancels every task of this plugin and tenant (NULL: any) and frees their timers. A task is of the plugin that started
+ * it, and also of every plugin that it is inside of by task_enter_plugin(). */
 void task_cancel_group(const bb_plugin_ref *, const bb_tenant *);
 size_t task_group_count(const bb_plugin_ref *, const bb_tenant *);
 size_t task_count(void);
+/* How many tasks may exist at once; spawning one more is BB_E_BUSY. Never above what the kernel's limit of mappings
+ * (two for each stack) allows. */
+void task_set_limit(size_t);
 
 /* Breadcrumb for crash reports: what is running. Costs a few stores.
  * Lies in memory that the supervisor maps too; private memory when there is no supervisor. */
@@ -45,12 +52,15 @@ extern struct breadcrumb_page {
         char detail[256];
 } *breadcrumb_page;
 
-/* Starts a task. `spec` as in rt.h. */
+/* Starts a task. `spec` as in rt.h; BB_E_BUSY at the limit, BB_E_CANCELED for a plugin in a tenant that stops. It runs
+ * even when it is cancelled before its first turn, since it may own what `arg` points to. */
 bb_err task_spawn(bb_plugin_ref *, const struct bb_task_spec *, bb_task_id *ret_id);
+enum { TASK_WITHOUT_TENANT = 1 << 30 }; /* in spec.flags: a NULL tenant means none, not that of the caller */
 /* Name of a plugin for breadcrumbs and groups; set by mod. */
 void task_set_plugin_namer(const char *(*)(const bb_plugin_ref *));
-/* Runs fn as if `who` did: sets the breadcrumb, restores it after. For calls from core into a plugin within one task. */
-const bb_plugin_ref *task_enter_plugin(const bb_plugin_ref *who, const char *operation); /* the one before */
+/* From here to task_leave_plugin() `who` is to blame: for calls from core into a plugin, in a task or on the loop (then
+ * without waiting between the two). `operation` is a constant. Returns what task_leave_plugin() wants back. */
+const bb_plugin_ref *task_enter_plugin(const bb_plugin_ref *who, const char *operation);
 void task_leave_plugin(const bb_plugin_ref *before);
 
 #endif
