@@ -8,17 +8,18 @@
 
 #include <busbar/types.h>
 
-/* Field types, and what they are in the C struct. */
+/* Field types, and what they are in the C struct. Limits: min and max both 0 is no limit; max below min (".min = 1" alone)
+ * is no limit from above. */
 enum {
         BB_T_STR = 1,     /* bb_str, UTF-8; min and max count characters */
         BB_T_INT = 2,     /* int64_t; min and max are bounds (both 0: none). A number with a fraction is refused */
         BB_T_BOOL = 3,    /* int32_t, 0 or 1 */
         BB_T_TIME = 4,    /* int64_t milliseconds since 1970; RFC 3339 text */
         BB_T_ENUM = 5,    /* int32_t, an index into `values` */
-        BB_T_DECIMAL = 6, /* int64_t scaled by 10^`scale`; a JSON number, rounded half away from zero */
+        BB_T_DECIMAL = 6, /* int64_t scaled by 10^`scale`, min and max too; a JSON number, rounded half away from zero */
         BB_T_OBJECT = 7,  /* the nested struct itself (required) — see BB_PTR for optional ones */
         BB_T_ARRAY = 8,   /* struct bb_array of nested structs, or of scalars when `item` is set; min and max count items */
-        BB_T_JSON = 9,    /* bb_json *, any value, kept as it is */
+        BB_T_JSON = 9,    /* bb_json *, any value, kept as it is (null only when it is not BB_NULLABLE) */
         BB_T_INT32 = 10,  /* int32_t; otherwise like BB_T_INT */
 };
 
@@ -113,7 +114,7 @@ struct bb_json_ops {
         bb_json *(*at)(const bb_json *array, size_t index);
         bb_err (*member)(const bb_json *object, size_t index, bb_str *ret_name, bb_json **ret_value);
         bb_str (*as_str)(const bb_json *); /* BB_NONE when it is no string */
-        int64_t (*as_int)(const bb_json *, int64_t otherwise);
+        int64_t (*as_int)(const bb_json *, int64_t otherwise); /* of a boolean too: 0 or 1 */
         double (*as_real)(const bb_json *, double otherwise);
         bb_json *(*new_object)(void);
         bb_json *(*new_array)(void);
