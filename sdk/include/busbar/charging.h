@@ -42,7 +42,9 @@ enum {
         BB_ADMIT_HELD = 2,       /* waits for adoption */
         BB_ADMIT_PASSWORD = 3,   /* a password is set and this one is wrong or missing */
         BB_ADMIT_BLOCKED = 4,
-        BB_ADMIT_RATE = 5        /* too many wrong attempts from this address; never for right credentials */
+        BB_ADMIT_RATE = 5,       /* too many wrong attempts from this address; never for right credentials */
+        BB_ADMIT_HANDSHAKE = 6,  /* the driver refused it: wrong subprotocol or user name */
+        BB_ADMIT_SECOND = 7      /* the driver refused it: the station's other connection is alive */
 };
 enum { BB_ONBOARD_ACCEPT = 0, BB_ONBOARD_HOLD = 1, BB_ONBOARD_REFUSE = 2 };
 enum { BB_SESSION_OPEN = 0, BB_SESSION_ENDED = 1, BB_SESSION_REVIEW = 2 };
@@ -288,6 +290,9 @@ struct bb_charging_ops {
         /* Commands: to the driver of the station, on whichever node. Audited. BB_E_NOT_FOUND: no such station. */
         bb_err (*command)(bb_str actor, bb_str station_id, bb_str action, const bb_json *payload, int64_t timeout_ms,
                           struct bb_command_result *ret);
+        /* The driver itself refused a connection (verdict BB_ADMIT_HANDSHAKE or BB_ADMIT_SECOND), before or after admit():
+         * recorded among connection_attempts. May be NULL. */
+        bb_err (*refused)(const struct bb_admit *, int32_t verdict, bb_str detail);
 };
 
 /* Durable events of this contract: topic, key, payload.
