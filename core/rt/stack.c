@@ -13,15 +13,17 @@
 /* Sanitizers make frames two to three times larger. */
 #define STACK_BYTES ((size_t)(WITH_ASAN || WITH_TSAN ? 1024 : 256) * 1024)
 #define POOL_WARM 32  /* idle stacks that keep all their pages */
-#define POOL_MOST 256 /* idle stacks that keep their mapping */
-/* Of an idle stack: the frames of the trampoline that waits for work. */
+#define POOL_COLD 224 /* more of them, that keep their mapping only */
+/* Of an idle stack: the frames of the trampoline that waits for work (less than a page) and what page bounds need. */
 #define STACK_KEPT 8192
+#define STACK_COLORS 4096
 
-static struct list pool = {&pool, &pool}; /* newest first */
-static size_t pool_count, mapped_count;
+static struct list warm = {&warm, &warm}, cold = {&cold, &cold}; /* newest first */
+static size_t warm_count, cold_count, mapped_count;
 
 static struct coroutine *stack_new(void)
 {
+        static size_t serial;
         struct coroutine *co;
         size_t guard = (size_t)sysconf(_SC_PAGESIZE), bytes = guard + STACK_BYTES;
         char *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_NORESERVE, -1, 0);
@@ -41,7 +43,8 @@ static struct coroutine *stack_new(void)
         co->map = map;
         co->map_bytes = bytes;
         co->fiber.stack = map + guard;
-        co->fiber.stack_bytes = STACK_BYTES;
+        /* Stacks whose tops lie at the same offset in a page fight for the same lines of the cache. */
+        co->fiber.stack_bytes = STACK_BYTES - serial++ % (STACK_COLORS / 64) * 64;
         co->valgrind_id = (unsigned)VALGRIND_STACK_REGISTER(map + guard, map + bytes);
 #if WITH_TSAN
         co->fiber.tsan = __tsan_create_fiber(0);
@@ -63,40 +66,49 @@ static void stack_destroy(struct coroutine *co)
         mapped_count--;
 }
 
+static struct coroutine *pop(struct list *node, size_t *count)
+{
+        list_remove(node);
+        (*count)--;
+        return LIST_OF(struct coroutine, node, node);
+}
+
+static void push(struct list *pool, size_t *count, struct coroutine *co)
+{
+        list_append(pool->next, &co->node); /* before the first */
+        (*count)++;
+}
+
 struct coroutine *stack_take(void)
 {
-        struct coroutine *co;
-
-        if (list_empty(&pool))
-                return stack_new();
-        co = LIST_OF(struct coroutine, node, pool.next);
-        list_remove(&co->node);
-        pool_count--;
-        return co;
+        if (!list_empty(&warm))
+                return pop(warm.next, &warm_count);
+        if (!list_empty(&cold))
+                return pop(cold.next, &cold_count);
+        return stack_new();
 }
 
 void stack_give(struct coroutine *co)
 {
-        if (pool_count >= POOL_MOST) {
+        push(&warm, &warm_count, co);
+        if (warm_count <= POOL_WARM)
+                return;
+        co = pop(warm.prev, &warm_count);
+        if (cold_count >= POOL_COLD) {
                 stack_destroy(co);
                 return;
         }
         /* Everything below the waiting trampoline's frames is dead; zero pages come back when it is used again. */
-        if (pool_count >= POOL_WARM)
-                (void)madvise((void *)(uintptr_t)co->fiber.stack, co->fiber.stack_bytes - STACK_KEPT, MADV_DONTNEED);
-        list_append(pool.next, &co->node); /* before the first, that is at the front */
-        pool_count++;
+        (void)madvise((void *)(uintptr_t)co->fiber.stack, STACK_BYTES - STACK_COLORS - STACK_KEPT, MADV_DONTNEED);
+        push(&cold, &cold_count, co);
 }
 
 void stack_pool_free(void)
 {
-        while (!list_empty(&pool)) {
-                struct coroutine *co = LIST_OF(struct coroutine, node, pool.next);
-
-                list_remove(&co->node);
-                pool_count--;
-                stack_destroy(co);
-        }
+        while (!list_empty(&warm))
+                stack_destroy(pop(warm.next, &warm_count));
+        while (!list_empty(&cold))
+                stack_destroy(pop(cold.next, &cold_count));
 }
 
 size_t stack_count(void)
