@@ -6,6 +6,9 @@
  * return OK have committed. Strings in results live in the task's memory. Energy is in watt-hours, current in
  * milli-amperes, power in watts, voltage in millivolts, times in epoch milliseconds UTC (0: absent).
  *
+ * The structs here cross the line in arrays and in memory of the caller, so they cannot grow: each ends with `room`, zero
+ * today, from which later minors take new members.
+ *
  * Lists: keyset paging. `after` is the last item of the page before (BB_NONE: from the start), `limit` 1 to 1000.
  */
 #ifndef BUSBAR_CHARGING_H
@@ -56,6 +59,7 @@ struct bb_location {
         int64_t latitude_e7, longitude_e7;                    /* degrees · 10^7 */
         int64_t created_ms, updated_ms;
         int64_t version; /* for ETag */
+        uint64_t room[8];
 };
 
 struct bb_connector {
@@ -70,6 +74,7 @@ struct bb_connector {
         int64_t max_power_w;
         bb_str session_id; /* of the open session, or absent */
         int64_t version;
+        uint64_t room[8];
 };
 
 struct bb_station {
@@ -87,6 +92,7 @@ struct bb_station {
         int64_t epoch;          /* of the connection; a write with an older one is refused (BB_E_CONFLICT) */
         int64_t version;
         struct bb_array connectors; /* of struct bb_connector; filled by station_get only */
+        uint64_t room[8];
 };
 
 /* A change: members that are absent (present bit clear, ptr NULL) stay as they are. */
@@ -95,6 +101,7 @@ struct bb_station_change {
         bb_str name, location_id;
         bb_str password; /* empty: none needed any more */
         int32_t admission;
+        uint64_t room[8];
 };
 enum { BB_STATION_SET_NAME = 1, BB_STATION_SET_LOCATION = 2, BB_STATION_SET_PASSWORD = 4, BB_STATION_SET_ADMISSION = 8 };
 
@@ -107,6 +114,7 @@ struct bb_token {
         int64_t expires_ms;
         int32_t max_open_sessions; /* 0: no limit; above it: ConcurrentTx */
         int64_t created_ms, updated_ms, version;
+        uint64_t room[8];
 };
 
 struct bb_session {
@@ -127,6 +135,7 @@ struct bb_session {
         int32_t authorization; /* BB_AUTH_… as answered at the start */
         bb_str review;         /* why it is set aside; absent: fine */
         int64_t version;
+        uint64_t room[8];
 };
 
 /* One measured value at one moment. OCPP 1.6 §7.43: absent strings have the specification's defaults already filled in. */
@@ -139,12 +148,14 @@ struct bb_sample {
         bb_str unit;      /* "Wh" */
         bb_str format;    /* "Raw", "SignedData" */
         bb_str value;     /* as the station wrote it */
+        uint64_t room[2];
 };
 
 struct bb_cdr {
         uint64_t present;
         bb_str id, session_id, station_id, location_id, token_uid;
         int64_t connector_id, started_ms, ended_ms, energy_wh, duration_s, created_ms;
+        uint64_t room[8];
 };
 
 struct bb_connection_attempt {
@@ -153,27 +164,32 @@ struct bb_connection_attempt {
         int32_t verdict; /* BB_ADMIT_… */
         bb_str detail;   /* a sentence: what to do about it */
         int64_t first_ms, last_ms, count;
+        uint64_t room[4];
 };
 
 /* Who writes: every report of a driver carries it. */
 struct bb_station_ref {
         bb_str station_id;
         int64_t epoch;
+        uint64_t room[2];
 };
 
 struct bb_admit {
         bb_str station_id, password, remote; /* password.ptr NULL: none was given */
         bb_str driver, protocol;
         int32_t policy; /* BB_ONBOARD_…, the driver's option */
+        uint64_t room[4];
 };
 struct bb_admitted {
         int32_t verdict; /* BB_ADMIT_… */
         int64_t epoch;   /* of this connection; valid when BB_ADMIT_OK */
         bb_str detail;
+        uint64_t room[4];
 };
 
 struct bb_boot {
         bb_str vendor, model, serial_number, firmware_version, iccid, imsi, meter_type, meter_serial_number;
+        uint64_t room[4];
 };
 
 struct bb_connector_report {
@@ -181,23 +197,27 @@ struct bb_connector_report {
         int32_t status;
         bb_str error_code, info, vendor_id, vendor_error_code;
         int64_t at_ms; /* 0: now */
+        uint64_t room[4];
 };
 
 struct bb_authorization {
         int32_t status; /* BB_AUTH_… */
         bb_str parent_uid;
         int64_t expires_ms;
+        uint64_t room[4];
 };
 
 struct bb_start {
         int64_t connector_id, at_ms, meter_start_wh;
         bb_str token_uid;
         int64_t reservation_id; /* 0: none */
+        uint64_t room[4];
 };
 struct bb_started {
         int32_t transaction_id; /* positive, not countable */
         bb_str session_id;
         struct bb_authorization authorization;
+        uint64_t room[4];
 };
 struct bb_stop {
         int64_t transaction_id;
@@ -206,10 +226,12 @@ struct bb_stop {
         bb_str reason;    /* "Local" when absent */
         const struct bb_sample *samples;
         size_t sample_count;
+        uint64_t room[4];
 };
 struct bb_stopped {
         int32_t has_authorization; /* only when a token was given */
         struct bb_authorization authorization;
+        uint64_t room[4];
 };
 
 struct bb_station_filter {
@@ -217,11 +239,13 @@ struct bb_station_filter {
         bb_str location_id;
         int32_t online;    /* -1: both */
         int32_t admission; /* -1: all */
+        uint64_t room[4];
 };
 struct bb_session_filter {
         bb_str station_id, token_uid, location_id;
         int32_t open; /* -1: both */
         int64_t from_ms, to_ms; /* started in [from, to); 0: open */
+        uint64_t room[4];
 };
 
 struct bb_charging_ops {
