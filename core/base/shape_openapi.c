@@ -25,10 +25,12 @@ static bb_json *decimal_value(int64_t v, int scale)
 
 static void set_limits(bb_json *schema, const struct bb_field *f, const char *least, const char *most)
 {
+        int scale = f->type == BB_T_DECIMAL ? f->scale : 0; /* an array's limits count its items */
+
         if (shape_has_min(f) && (f->min != 0 || strcmp(least, "minimum") == 0))
-                base_json_ops.set(schema, least, decimal_value(f->min, f->scale));
+                base_json_ops.set(schema, least, decimal_value(f->min, scale));
         if (shape_has_max(f))
-                base_json_ops.set(schema, most, decimal_value(f->max, f->scale));
+                base_json_ops.set(schema, most, decimal_value(f->max, scale));
 }
 
 static bb_json *enum_values(const struct bb_field *f)
