@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of commands, and what becomes of one. Nothing is sent that the specification does not allow; an answer that
+ * it does not allow is shown to the operator as what it is. The value of AuthorizationKey never leaves this file.
+ */
+#include "commands.h"
+
+#include "metrics.h"
+#include "ocpp16.h"
+#include "outbound.h"
+#include "shapes.h"
+
+#include <strings.h>
+
+/* A station that is busy with its flash or its lock answers late. */
+enum { SLOW_S = 60 };
+
+static const struct command commands[] = {
+        {"CancelReservation", &CancelReservationRequest, &AcceptedRejectedAnswer, 0, 0},
+        {"ChangeAvailability", &ChangeAvailabilityRequest, &ChangeAvailabilityAnswer, 0, 0},
+        {"ChangeConfiguration", &ChangeConfigurationRequest, &ChangeConfigurationAnswer, 0, 0},
+        {"ClearCache", &EmptyMessage, &AcceptedRejectedAnswer, 0, 0},
+        {"ClearChargingProfile", &ClearChargingProfileRequest, &ClearChargingProfileAnswer, 0, 0},
+        {"DataTransfer", &DataTransferRequest, &DataTransferAnswer, 0, 0},
+        {"GetCompositeSchedule", &GetCompositeScheduleRequest, &GetCompositeScheduleAnswer, 0, 0},
+        {"GetConfiguration", &GetConfigurationRequest, &GetConfigurationAnswer, 0, 1},
+        {"GetDiagnostics", &GetDiagnosticsRequest, &GetDiagnosticsAnswer, SLOW_S, 0},
+        {"GetLocalListVersion", &EmptyMessage, &GetLocalListVersionAnswer, 0, 0},
+        {"RemoteStartTransaction", &RemoteStartTransactionRequest, &AcceptedRejectedAnswer, 0, 0},
+        {"RemoteStopTransaction", &RemoteStopTransactionRequest, &AcceptedRejectedAnswer, 0, 0},
+        {"ReserveNow", &ReserveNowRequest, &ReserveNowAnswer, 0, 0},
+        {"Reset", &ResetRequest, &AcceptedRejectedAnswer, 0, 0},
+        {"SendLocalList", &SendLocalListRequest, &SendLocalListAnswer, SLOW_S, 0},
+        {"SetChargingProfile", &SetChargingProfileRequest, &SetChargingProfileAnswer, 0, 0},
+        {"TriggerMessage", &TriggerMessageRequest, &TriggerMessageAnswer, 0, 0},
+        {"UnlockConnector", &UnlockConnectorRequest, &UnlockConnectorAnswer, SLOW_S, 0},
+        {"UpdateFirmware", &UpdateFirmwareRequest, &EmptyAnswer, SLOW_S, 0},
+};
+
+const struct command *command_find(bb_str action)
+{
+        for (size_t i = 0; i < BB_COUNT(commands); i++) {
+                if (bb_str_is(action, commands[i].action))
+                        return &commands[i];
+        }
+        return NULL;
+}
+
+int32_t command_prepare(bb_str action, const bb_json *payload, const struct command **ret_command, bb_str *ret_text,
+                        struct bb_command_result *ret)
+{
+        const struct command *command = command_find(action);
+        struct bb_fault fault = {.kind = BB_FAULT_NONE};
+        void *message;
+
+        if (command == NULL) {
+                ret->error_text = BB_STR("OCPP 1.6 has no such action from the central system to a station");
+                return ret->outcome = BB_COMMAND_UNKNOWN;
+        }
+        if (payload == NULL)
+                payload = bb_json_new_object();
+        message = bb_alloc(command->request->struct_size);
+        if (bb_shape_decode(command->request, payload, message, &fault) < 0) {
+                ret->error_text = fault.text;
+                ret->fault_path = fault.path;
+                return ret->outcome = BB_COMMAND_INVALID;
+        }
+        *ret_command = command;
+        *ret_text = bb_shape_encode_text(command->request, message);
+        return ret->outcome = BB_COMMAND_ANSWERED;
+}
+
+/* GetConfiguration tells the station's own password to whoever asks (OCPP 1.6 errata; ocpp.md). */
+static bb_json *masked(const bb_json *payload)
+{
+        bb_json *list = bb_json_get(payload, "configurationKey");
+
+        for (size_t i = 0; i < bb_json_count(list); i++) {
+                bb_json *entry = bb_json_at(list, i);
+                const char *key = bb_str_c(bb_json_str(bb_json_get(entry, "key")));
+
+                if (strcasecmp(key, "AuthorizationKey") == 0 && bb_json_get(entry, "value") != NULL)
+                        bb_json_set(entry, "value", bb_json_new_str(BB_STR("********")));
+        }
+        return (bb_json *)payload;
+}
+
+void command_take_answer(const struct command *command, bb_str station, const bb_json *payload,
+                         struct bb_command_result *ret)
+{
+        struct bb_fault fault = {.kind = BB_FAULT_NONE};
+        void *message = bb_alloc(command->answer->struct_size);
+
+        ret->answer = command->masks && bb_json_kind(payload) == BB_J_OBJECT ? masked(payload) : (bb_json *)payload;
+        if (bb_shape_decode(command->answer, payload, message, &fault) == BB_OK) {
+                ret->outcome = BB_COMMAND_ANSWERED;
+                return;
+        }
+        ret->outcome = BB_COMMAND_REFUSED;
+        ret->error_code = bb_cstr(frame_fault_code(fault.kind));
+        ret->error_text = bb_print("the station's answer is not valid: %.*s %.*s", BB_FMT(fault.path), BB_FMT(fault.text));
+        ret->fault_path = fault.path;
+        bb_log(BB_WARN, "ocpp.bad_answer", "the station answered a command with an invalid payload",
+               bb_kv_str("station", station), bb_kv_cstr("action", command->action), bb_kv_str("path", fault.path),
+               bb_kv_str("fault", fault.text));
+}
+
+static void take_refusal(const struct frame *frame, struct bb_command_result *ret)
+{
+        ret->outcome = BB_COMMAND_REFUSED;
+        ret->error_code = frame->error_code;
+        ret->error_text = frame->error_text;
+        ret->answer = (bb_json *)frame->payload;
+}
+
+static void take_failure(bb_err err, const struct frame_fault *fault, struct bb_command_result *ret)
+{
+        switch (err) {
+        case BB_E_OFFLINE:
+                ret->outcome = BB_COMMAND_OFFLINE;
+                return;
+        case BB_E_BUSY:
+                ret->outcome = BB_COMMAND_BUSY;
+                ret->error_text = BB_STR("not sent: other commands still wait for this station");
+                return;
+        case BB_E_PROTOCOL:
+                ret->outcome = BB_COMMAND_REFUSED;
+                ret->error_code = bb_cstr(fault->code);
+                ret->error_text = bb_print("the station's answer is not valid: %.*s", BB_FMT(fault->text));
+                return;
+        default:
+                ret->outcome = BB_COMMAND_TIMEOUT;
+        }
+}
+
+static const char *outcome_name(int32_t outcome)
+{
+        static const char *const names[] = {"answered", "refused", "offline", "timeout", "invalid", "unknown", "busy"};
+
+        return outcome >= 0 && (size_t)outcome < BB_COUNT(names) ? names[outcome] : "unknown";
+}
+
+BB_AWAIT bb_err command_run(struct station *st, const struct command *command, bb_str text, int64_t timeout_ms,
+                            struct bb_command_result *ret)
+{
+        struct frame frame = {.type = 0};
+        struct frame_fault fault = {.code = "GenericError"};
+        bb_str id = bb_str_dup(station_id(st)); /* the station may be gone after the call */
+        bb_err err;
+
+        if (timeout_ms <= 0)
+                timeout_ms = 1000 * (int64_t)(command->timeout_s > 0 ? command->timeout_s
+                                                                    : st->owner->options->command_timeout_s);
+        err = outbound_call(st, command->action, text, timeout_ms, &frame, &fault, &ret->latency_ms);
+        if (err == BB_E_CANCELED)
+                return err;
+        if (err < 0)
+                take_failure(err, &fault, ret);
+        else if (frame.type == FRAME_ERROR)
+                take_refusal(&frame, ret);
+        else
+                command_take_answer(command, id, frame.payload, ret);
+        metrics_message(command->action, METRIC_OUT, outcome_name(ret->outcome));
+        bb_log(BB_INFO, "ocpp.command", NULL, bb_kv_str("station", id), bb_kv_cstr("action", command->action),
+               bb_kv_cstr("outcome", outcome_name(ret->outcome)), bb_kv_int("latency_ms", ret->latency_ms),
+               bb_kv_str("error_code", ret->error_code));
+        return BB_OK;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The actions that the central system may call, each with the shapes of its request and its answer.
+ */
+#ifndef OCPP16_COMMANDS_H
+#define OCPP16_COMMANDS_H
+
+#include <busbar/station_driver.h>
+
+#include "station.h"
+
+struct command {
+        const char *action;
+        const struct bb_shape *request, *answer;
+        int32_t timeout_s; /* 0: the tenant's option */
+        int32_t masks;     /* the answer may hold an AuthorizationKey */
+};
+
+/* NULL: OCPP 1.6 has no such action in this direction. */
+const struct command *command_find(bb_str action);
+/* Checks the request. BB_COMMAND_ANSWERED stands for "fine": *ret_text is what to send, members in the specification's
+ * order. Otherwise *ret is the outcome, BB_COMMAND_UNKNOWN or BB_COMMAND_INVALID. */
+int32_t command_prepare(bb_str action, const bb_json *payload, const struct command **ret_command, bb_str *ret_text,
+                        struct bb_command_result *ret);
+/* Checks an answer and hides secrets in it. */
+void command_take_answer(const struct command *, bb_str station, const bb_json *payload, struct bb_command_result *ret);
+/* Sends a prepared command to a station of this node, and waits for what becomes of it. */
+BB_AWAIT bb_err command_run(struct station *, const struct command *, bb_str text, int64_t timeout_ms,
+                            struct bb_command_result *ret);
+
+#endif

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From a text message to its answer: the table of the actions that stations send, the check by shape, and what an error
+ * becomes on the wire.
+ */
+#include "frame.h"
+#include "messages.h"
+#include "metrics.h"
+#include "outbound.h"
+
+enum {
+        CLOSE_UNSUPPORTED_DATA = 1003,
+        CLOSE_POLICY = 1008,
+        CLOSE_TRY_AGAIN_LATER = 1013,
+};
+
+struct inbound {
+        const char *action;
+        const struct bb_shape *shape;
+        message_handler *handle; /* NULL: known, but not supported */
+};
+
+static const struct inbound actions[] = {
+        {"Heartbeat", &EmptyMessage, message_heartbeat},
+        {"MeterValues", &MeterValuesRequest, message_meter_values},
+        {"StatusNotification", &StatusNotificationRequest, message_status},
+        {"Authorize", &AuthorizeRequest, message_authorize},
+        {"StartTransaction", &StartTransactionRequest, message_start},
+        {"StopTransaction", &StopTransactionRequest, message_stop},
+        {"BootNotification", &BootNotificationRequest, message_boot},
+        {"DataTransfer", &DataTransferRequest, message_data_transfer},
+        {"DiagnosticsStatusNotification", &DiagnosticsStatusRequest, message_diagnostics_status},
+        {"FirmwareStatusNotification", &FirmwareStatusRequest, message_firmware_status},
+        /* The security extension's (Security Whitepaper edition 3). */
+        {"SecurityEventNotification", NULL, NULL},
+        {"SignCertificate", NULL, NULL},
+        {"LogStatusNotification", NULL, NULL},
+        {"SignedFirmwareStatusNotification", NULL, NULL},
+        /* What only a central system sends. */
+        {"CancelReservation", NULL, NULL},
+        {"ChangeAvailability", NULL, NULL},
+        {"ChangeConfiguration", NULL, NULL},
+        {"ClearCache", NULL, NULL},
+        {"ClearChargingProfile", NULL, NULL},
+        {"GetCompositeSchedule", NULL, NULL},
+        {"GetConfiguration", NULL, NULL},
+        {"GetDiagnostics", NULL, NULL},
+        {"GetLocalListVersion", NULL, NULL},
+        {"RemoteStartTransaction", NULL, NULL},
+        {"RemoteStopTransaction", NULL, NULL},
+        {"ReserveNow", NULL, NULL},
+        {"Reset", NULL, NULL},
+        {"SendLocalList", NULL, NULL},
+        {"SetChargingProfile", NULL, NULL},
+        {"TriggerMessage", NULL, NULL},
+        {"UnlockConnector", NULL, NULL},
+        {"UpdateFirmware", NULL, NULL},
+};
+
+static const struct inbound *find_action(bb_str action)
+{
+        for (size_t i = 0; i < BB_COUNT(actions); i++) {
+                if (bb_str_is(action, actions[i].action))
+                        return &actions[i];
+        }
+        return NULL;
+}
+
+static void close_station(struct station *st, int32_t code, const char *why)
+{
+        if (st->ws != NULL)
+                bb_ws_close(st->ws, code, bb_cstr(why));
+}
+
+static void send_text(struct station *st, bb_str text)
+{
+        if (st->ws == NULL || st->superseded)
+                return;
+        if (bb_ws_send(st->ws, BB_WS_TEXT, text) == BB_E_LIMIT) {
+                bb_log(BB_WARN, "ocpp.does_not_read", "the station does not read its answers: closed",
+                       bb_kv_str("station", station_id(st)));
+                close_station(st, CLOSE_POLICY, "answers are not read");
+        }
+}
+
+/* --- what is wrong --- */
+
+/* Tells the operator once per bad frame, but not more often than the minute's patience; tells the station when its frame
+ * has an id; a station that sends nothing but rubbish is cut off, so that it starts over. */
+static void complain(struct station *st, const char *action, const struct frame_fault *fault)
+{
+        metrics_message(action, METRIC_IN, fault->code);
+        if (minute_count(&st->faults))
+                bb_log(BB_WARN, "ocpp.bad_message", "the station sent a message that breaks OCPP 1.6",
+                       bb_kv_str("station", station_id(st)), bb_kv_cstr("action", action), bb_kv_cstr("code", fault->code),
+                       bb_kv_str("path", fault->path), bb_kv_str("fault", fault->text), bb_kv_str("message_id", fault->id));
+        if (fault->id.ptr != NULL)
+                send_text(st, frame_error(fault));
+        else if (!minute_count(&st->wrecks))
+                close_station(st, CLOSE_POLICY, "too many frames that are not OCPP-J");
+}
+
+static void refuse_action(struct station *st, const struct frame *frame, const struct inbound *in)
+{
+        struct frame_fault fault = {.code = in == NULL ? "NotImplemented" : "NotSupported",
+                                    .id = frame->id,
+                                    .path = BB_STR(""),
+                                    .text = in == NULL ? BB_STR("the action is not one of OCPP 1.6")
+                                                       : BB_STR("the action is not supported here")};
+
+        /* The name is the station's: it is not a label of a metric. */
+        complain(st, in == NULL ? "unknown" : in->action, &fault);
+}
+
+static void refuse_payload(struct station *st, const struct frame *frame, const struct inbound *in,
+                           const struct bb_fault *why)
+{
+        struct frame_fault fault = {
+                .code = frame_fault_code(why->kind), .id = frame->id, .path = why->path, .text = why->text};
+
+        if (fault.path.ptr == NULL)
+                fault.path = BB_STR("");
+        complain(st, in->action, &fault);
+}
+
+/* --- what became of a message --- */
+
+static void end_in_outage(struct station *st, const struct inbound *in)
+{
+        metrics_message(in->action, METRIC_IN, "unavailable");
+        bb_log(BB_WARN, "ocpp.unavailable", "the database is away: closed without an answer, the station keeps its message",
+               bb_kv_str("station", station_id(st)), bb_kv_cstr("action", in->action));
+        close_station(st, CLOSE_TRY_AGAIN_LATER, "try again later");
+}
+
+static void end_superseded(struct station *st, const struct inbound *in)
+{
+        metrics_message(in->action, METRIC_IN, "superseded");
+        bb_log(BB_WARN, "ocpp.superseded", "a newer connection of the station counts: this one is closed",
+               bb_kv_str("station", station_id(st)), bb_kv_cstr("action", in->action));
+        connection_supersede(st, "a newer connection counts");
+}
+
+/* A defect of ours, never a business reason; the log has to say enough to find it. */
+static void end_in_error(struct station *st, const struct frame *frame, const struct inbound *in, bb_err err)
+{
+        struct frame_fault fault = {
+                .code = "InternalError", .id = frame->id, .path = BB_STR(""), .text = BB_STR("the message could not be processed")};
+
+        metrics_message(in->action, METRIC_IN, fault.code);
+        bb_log(BB_ERROR, "ocpp.failed", "a message could not be processed", bb_kv_str("station", station_id(st)),
+               bb_kv_cstr("action", in->action), bb_kv_str("message_id", frame->id), bb_kv_err(err));
+        send_text(st, frame_error(&fault));
+}
+
+static void finish(struct station *st, const struct frame *frame, const struct inbound *in, bb_err err, bb_str answer)
+{
+        if (err == BB_OK) {
+                metrics_message(in->action, METRIC_IN, "ok");
+                send_text(st, frame_result(frame->id, answer));
+                return;
+        }
+        if (err == BB_E_CANCELED)
+                return;
+        if (storm_is_outage(err))
+                end_in_outage(st, in);
+        else if (err == BB_E_CONFLICT)
+                end_superseded(st, in);
+        else
+                end_in_error(st, frame, in, err);
+}
+
+static BB_AWAIT void serve_call(struct station *st, const struct frame *frame)
+{
+        const struct inbound *in = find_action(frame->action);
+        struct bb_station_ref ref = station_ref(st);
+        struct bb_fault why = {.kind = BB_FAULT_NONE};
+        int64_t begin_ms = bb_mono_ms();
+        bb_str answer = BB_STR("{}");
+        void *message;
+        bb_err err;
+
+        if (in == NULL || in->handle == NULL) {
+                refuse_action(st, frame, in);
+                return;
+        }
+        message = bb_alloc(in->shape->struct_size);
+        if (bb_shape_decode(in->shape, frame->payload, message, &why) < 0) {
+                refuse_payload(st, frame, in, &why);
+                return;
+        }
+        charging->station_seen(&ref);
+        err = in->handle(st, message, &answer);
+        finish(st, frame, in, err, answer);
+        metrics_seconds(in->action, (double)(bb_mono_ms() - begin_ms) / 1000);
+}
+
+static BB_AWAIT void serve(struct station *st, bb_str text)
+{
+        struct frame frame;
+        struct frame_fault fault;
+        int64_t wait_ms = station_pace(st, st->owner->options->messages_per_second);
+
+        if (wait_ms > 0 && bb_sleep(wait_ms) < 0)
+                return;
+        if (st->ws == NULL || st->superseded)
+                return;
+        if (frame_parse(text, &frame, &fault) < 0) {
+                complain(st, "unknown", &fault);
+                return;
+        }
+        /* Answers were taken on arrival; what is left of them here had no plain id. */
+        if (frame.type == FRAME_CALL)
+                serve_call(st, &frame);
+        else if (!outbound_deliver(st, frame.id, text))
+                complain(st, "unknown",
+                         &(struct frame_fault){.code = "GenericError", .path = BB_STR(""), .text = BB_STR("nobody waits for this answer")});
+}
+
+void inbound_message(bb_ws *ws, void *user, int32_t kind, bb_str data)
+{
+        struct station *st = station_from(user);
+
+        (void)ws;
+        (void)kind;
+        if (st == NULL)
+                return;
+        station_hold(st);
+        serve(st, data);
+        station_drop(st);
+}
+
+static int32_t is_blank(bb_str text)
+{
+        for (size_t i = 0; i < text.len; i++) {
+                if (text.ptr[i] != ' ' && text.ptr[i] != '\t' && text.ptr[i] != '\r' && text.ptr[i] != '\n')
+                        return 0;
+        }
+        return 1;
+}
+
+/* On the loop. Answers go to the command that waits for them at once, past any CALL of the station that is being worked
+ * on: the two directions are independent (OCPP-J 1.6 §4.1.1). */
+int32_t inbound_arrival(bb_ws *ws, void *user, int32_t kind, bb_str data)
+{
+        struct station *st = station_from(user);
+        bb_str id;
+        int32_t type;
+
+        if (st == NULL)
+                return 1;
+        if (kind != BB_WS_TEXT) {
+                bb_ws_close(ws, CLOSE_UNSUPPORTED_DATA, BB_STR("OCPP-J is text"));
+                return 1;
+        }
+        if (is_blank(data)) /* some firmware sends them as a sign of life */
+                return 1;
+        type = frame_peek(data, &id);
+        if ((type != FRAME_RESULT && type != FRAME_ERROR) || id.ptr == NULL)
+                return 0;
+        if (!outbound_deliver(st, id, data))
+                complain(st, type == FRAME_RESULT ? "CALLRESULT" : "CALLERROR",
+                         &(struct frame_fault){.code = "late", .path = BB_STR(""), .text = BB_STR("nobody waits for this answer (any more)")});
+        return 1;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * MeterValues (OCPP 1.6 §4.7): values stay text, as the station wrote them.
+ */
+#include "messages.h"
+
+/* "Wh" is the default for energy only (§7.43); for the rest a missing unit stays unknown. */
+static bb_str unit_of(const struct sampled_value *v, const char *measurand)
+{
+        if (BB_PRESENT(v, SAMPLED_UNIT))
+                return bb_cstr(unit_names[v->unit]);
+        return strncmp(measurand, "Energy.", 7) == 0 ? BB_STR("Wh") : BB_STR("");
+}
+
+static struct bb_sample sample_from(int64_t at_ms, const struct sampled_value *v)
+{
+        const char *measurand = measurand_names[v->measurand];
+
+        return (struct bb_sample){.at_ms = at_ms,
+                                  .measurand = bb_cstr(measurand),
+                                  .phase = BB_PRESENT(v, SAMPLED_PHASE) ? bb_cstr(phase_names[v->phase]) : BB_STR(""),
+                                  .location = bb_cstr(location_names[v->location]),
+                                  .context = bb_cstr(context_names[v->context]),
+                                  .unit = unit_of(v, measurand),
+                                  .format = bb_cstr(format_names[v->format]),
+                                  .value = v->value};
+}
+
+struct bb_sample *meter_samples(const struct bb_array *meter_values, size_t *ret_count)
+{
+        const struct meter_value *values = meter_values->items;
+        struct bb_sample *samples;
+        size_t count = 0;
+
+        for (size_t i = 0; i < meter_values->count; i++)
+                count += values[i].sampled_value.count;
+        samples = BB_NEW_ARRAY(struct bb_sample, count);
+        *ret_count = 0;
+        for (size_t i = 0; i < meter_values->count; i++) {
+                const struct sampled_value *sampled = values[i].sampled_value.items;
+
+                for (size_t k = 0; k < values[i].sampled_value.count; k++)
+                        samples[(*ret_count)++] = sample_from(values[i].timestamp, &sampled[k]);
+        }
+        return samples;
+}
+
+BB_AWAIT bb_err message_meter_values(struct station *st, const void *message, bb_str *ret_answer)
+{
+        const struct meter_values_req *m = message;
+        const struct meter_value *values = m->meter_value.items;
+        struct bb_station_ref ref = station_ref(st);
+        /* A transaction id of 0 or less is none that we ever gave out; the domain keeps the samples with the connector. */
+        int64_t transaction_id = BB_PRESENT(m, METER_VALUES_TRANSACTION_ID) ? m->transaction_id : 0;
+        struct bb_sample *samples;
+        size_t count;
+        bb_err err;
+
+        (void)ret_answer;
+        samples = meter_samples(&m->meter_value, &count);
+        station_told_time(st, values[m->meter_value.count - 1].timestamp);
+        UNTIL_STORED(err, charging->session_samples(&ref, m->connector_id, transaction_id, samples, count));
+        return err;
+}

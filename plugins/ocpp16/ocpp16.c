@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * OCPP 1.6 edition 2 over JSON (OCPP-J), the Core profile: what the plugin offers, and where it is.
+ *
+ *      connection.c     the handshake, and a second connection of the same station
+ *      farewell.c       closed connections become offline
+ *      station.c        what is kept of a connection
+ *      frame.c          CALL, CALLRESULT, CALLERROR
+ *      inbound.c        from a station's message to its answer; its messages:
+ *                       boot.c status.c authorize.c transaction.c meter.c data_transfer.c diagnostics.c
+ *      commands.c       what the central system may ask of a station
+ *      outbound.c       one CALL under way, the others in line
+ *      driver.c         station_driver/1
+ *      remote.c         stations that other nodes hold
+ *      storm.c          the database away, everybody coming back
+ *      shapes_*.c       every message
+ *      metrics.c        what is counted
+ */
+#include "ocpp16.h"
+#include "shapes.h"
+
+#include <stdlib.h>
+
+const struct bb_charging_ops *charging;
+
+static const char *const needs[] = {"charging/1", NULL};
+
+static const char *const onboarding_names[] = {"accept", "hold", "refuse", NULL}; /* in the order of BB_ONBOARD_… */
+static const char *const subprotocol_names[] = {"required", "tolerated", NULL};
+
+static const struct bb_field option_fields[] = {
+        ENUM_FIELD(options, onboarding, "onboarding", onboarding_names, .fallback = "hold",
+                   .about = "What to do with a station that is not known: accept it, hold it until somebody adopts it, refuse it."),
+        ENUM_FIELD(options, subprotocol, "subprotocol", subprotocol_names, .fallback = "required",
+                   .about = "Whether a station must offer the WebSocket subprotocol ocpp1.6; tolerated: it may offer none."),
+        FIELD(options, heartbeat_interval_s, "heartbeat_interval_s", BB_T_INT32, .min = 10, .max = 86400, .fallback = "300",
+              .about = "Seconds between heartbeats, as told at the boot; each station gets up to 10 % more or less."),
+        FIELD(options, ping_ms, "ping_ms", BB_T_INT32, .min = 1000, .max = 3600000, .fallback = "30000",
+              .about = "Milliseconds between WebSocket pings to a station."),
+        FIELD(options, ping_timeout_ms, "ping_timeout_ms", BB_T_INT32, .min = 1000, .max = 600000, .fallback = "20000",
+              .about = "Milliseconds to wait for the pong before the connection counts as lost."),
+        FIELD(options, max_message_bytes, "max_message_bytes", BB_T_INT, .min = 4096, .max = 1048576, .fallback = "262144",
+              .about = "The longest message that is read from a station."),
+        FIELD(options, command_timeout_s, "command_timeout_s", BB_T_INT32, .min = 1, .max = 600, .fallback = "30",
+              .about = "Seconds to wait for a station's answer to a command."),
+        FIELD(options, messages_per_second, "messages_per_second", BB_T_INT32, .min = 1, .max = 10000, .fallback = "50",
+              .about = "Messages of one station that are served in a second, on average; more are served later."),
+        FIELD(options, handshakes_per_second, "handshakes_per_second", BB_T_INT32, .min = 1, .max = 100000, .fallback = "200",
+              .about = "Connections let in per second in the minute after the database was away."),
+};
+BB_SHAPE(ocpp16_options, options, 0, "Options of the plugin ocpp16.", option_fields);
+
+static const struct bb_route routes[] = {
+        {.method = "GET",
+         .path = "/ocpp/{station}",
+         .permission = NULL, /* stations have credentials of their own: connection.c */
+         .handle = connection_open,
+         .summary = "A charging station's connection: WebSocket, subprotocol ocpp1.6, HTTP Basic with the station's id as user",
+         .flags = BB_ROUTE_WEBSOCKET,
+         .status = 101},
+};
+
+static bb_err load(const struct bb_host *host, void **ret_self)
+{
+        (void)host;
+        /* The interface as of its first release; what came later is asked for with BB_HAS. */
+        charging = bb_require("charging/1", (uint32_t)offsetof(struct bb_charging_ops, refused));
+        if (charging == NULL)
+                return BB_E_UNSUPPORTED;
+        TRY(bb_db_migrations(schema_migrations, schema_migration_count));
+        TRY(bb_http_routes(routes, BB_COUNT(routes)));
+        TRY(bb_provide("station_driver/1", &driver_ops));
+        *ret_self = NULL;
+        return BB_OK;
+}
+
+static BB_AWAIT bb_err tenant_start(void *self, bb_tenant *tenant, const void *config, void **ret_state)
+{
+        struct ocpp_tenant *owner = calloc(1, sizeof(*owner));
+        uint64_t seed;
+
+        (void)self;
+        if (owner == NULL)
+                return BB_E_INTERNAL;
+        bb_random(&seed, sizeof(seed));
+        owner->magic = OCPP_TENANT_MAGIC;
+        owner->tenant = tenant;
+        owner->id = bb_tenant_id(tenant); /* lives as long as the tenant */
+        owner->options = config;
+        connection_handler_init(&owner->handler, owner->options, SUBPROTOCOL);
+        connection_handler_init(&owner->bare_handler, owner->options, NULL);
+        table_init(&owner->stations, seed);
+        *ret_state = owner;
+        return BB_OK;
+}
+
+/* The sockets are closed and their tasks ended; what is left is to say so. */
+static BB_AWAIT void tenant_stop(void *self, void *state)
+{
+        enum { FLUSH_MS = 10000 };
+        struct ocpp_tenant *owner = state;
+
+        (void)self;
+        farewell_flush(owner, FLUSH_MS);
+        while (owner->gone_first != NULL) {
+                struct station *st = owner->gone_first;
+
+                owner->gone_first = st->next;
+                station_drop(st);
+        }
+        table_free(&owner->stations);
+        owner->magic = 0;
+        free(owner);
+}
+
+static const char *check(const void *config)
+{
+        const struct options *o = config;
+
+        return o->ping_timeout_ms > o->ping_ms ? "ping_timeout_ms must not be longer than ping_ms" : NULL;
+}
+
+BB_PLUGIN(load, .name = "ocpp16", .version = "1.0", .vendor = "Busbar", .license = "Apache-2.0", .needs = needs,
+          .options = &ocpp16_options, .tenant_config_size = sizeof(struct options), .tenant_start = tenant_start,
+          .tenant_stop = tenant_stop, .check = check);

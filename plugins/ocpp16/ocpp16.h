@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of this plugin share: the options of a tenant, its state, and the doors between the files.
+ */
+#ifndef OCPP16_H
+#define OCPP16_H
+
+#include <busbar/charging.h>
+#include <busbar/plugin.h>
+
+#include "station.h"
+#include "storm.h"
+
+#define SUBPROTOCOL "ocpp1.6"
+#define DRIVER "ocpp16"
+
+enum { SUBPROTOCOL_REQUIRED = 0, SUBPROTOCOL_TOLERATED = 1 };
+
+struct options {
+        uint64_t present;
+        int32_t onboarding;  /* BB_ONBOARD_… */
+        int32_t subprotocol; /* SUBPROTOCOL_… */
+        int32_t heartbeat_interval_s;
+        int32_t ping_ms, ping_timeout_ms;
+        int32_t command_timeout_s;
+        int32_t messages_per_second;
+        int32_t handshakes_per_second;
+        int64_t max_message_bytes;
+};
+extern const struct bb_shape ocpp16_options BB_HIDDEN;
+
+#define OCPP_TENANT_MAGIC 0x4f435450u /* "OCTP" */
+
+struct ocpp_tenant {
+        uint32_t magic;
+        int32_t farewells_running; /* a task writes the farewells */
+        bb_tenant *tenant;
+        bb_str id;
+        const struct options *options;
+        struct bb_ws_handler handler, bare_handler; /* with and without the subprotocol */
+        struct station_table stations;
+        struct pace admissions;
+        struct station *gone_first, *gone_last; /* closed, not yet reported as offline */
+};
+
+/* The domain. */
+extern const struct bb_charging_ops *charging BB_HIDDEN;
+
+/* connection.c: GET /ocpp/{station}. */
+BB_AWAIT bb_err connection_open(bb_request *, bb_response *);
+void connection_handler_init(struct bb_ws_handler *, const struct options *, const char *subprotocol);
+/* Ends the connection on this node in favour of another one; commands that wait for it end as offline. */
+void connection_supersede(struct station *, const char *why);
+/* Is the connection that this node holds still there? Asks it with a ping, unless the same certificate asks. When it is
+ * not, it is superseded. */
+BB_AWAIT int32_t connection_probe(struct station *, bb_str certificate);
+
+/* farewell.c: closed connections become offline in the domain. */
+void farewell_add(struct station *);
+BB_AWAIT void farewell_flush(struct ocpp_tenant *, int64_t for_ms);
+
+/* inbound.c */
+void inbound_message(bb_ws *, void *user, int32_t kind, bb_str data);
+int32_t inbound_arrival(bb_ws *, void *user, int32_t kind, bb_str data);
+
+/* driver.c */
+extern const struct bb_station_driver_ops driver_ops BB_HIDDEN;
+
+extern const struct bb_migration schema_migrations[] BB_HIDDEN;
+extern const size_t schema_migration_count BB_HIDDEN;
+
+#endif
