@@ -30,7 +30,7 @@ enum {
 
 struct bb_param {
         int32_t kind;
-        int32_t reserved;
+        int32_t null_kind; /* BB_P_NULL: what it would be, so that one prepared statement serves; 0: the server guesses */
         bb_str str;
         int64_t num;
         const void *array;
@@ -46,8 +46,9 @@ struct bb_param {
 #define BB_BYTES(s) ((struct bb_param){.kind = BB_P_BYTES, .str = (s)})
 #define BB_UUID(s) ((struct bb_param){.kind = BB_P_UUID, .str = (s)})
 #define BB_NULL ((struct bb_param){.kind = BB_P_NULL})
-#define BB_INT_OR_NULL(has, n) ((struct bb_param){.kind = (has) ? BB_P_INT : BB_P_NULL, .num = (n)})
-#define BB_TIME_OR_NULL(has, ms) ((struct bb_param){.kind = (has) ? BB_P_TIME : BB_P_NULL, .num = (ms)})
+#define BB_INT_OR_NULL(has, n) ((struct bb_param){.kind = (has) ? BB_P_INT : BB_P_NULL, .null_kind = BB_P_INT, .num = (n)})
+#define BB_TIME_OR_NULL(has, ms)                                                                                       \
+        ((struct bb_param){.kind = (has) ? BB_P_TIME : BB_P_NULL, .null_kind = BB_P_TIME, .num = (ms)})
 #define BB_TEXT_ARRAY(a, n) ((struct bb_param){.kind = BB_P_TEXT_ARRAY, .array = (a), .count = (n)})
 #define BB_INT_ARRAY(a, n) ((struct bb_param){.kind = BB_P_INT_ARRAY, .array = (a), .count = (n)})
 #define BB_TIME_ARRAY(a, n) ((struct bb_param){.kind = BB_P_TIME_ARRAY, .array = (a), .count = (n)})

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The "db/1" table.
+ */
+#include "base/time.h"
+#include "db/pool.h"
+
+static int64_t away_ms(void)
+{
+        return pool.open && pool.away_since_ms != 0 ? time_mono_ms() - pool.away_since_ms : 0;
+}
+
+const struct bb_db_ops db_ops = {.size = sizeof(struct bb_db_ops),
+                                 .run = db_run,
+                                 .begin = tx_begin,
+                                 .tx_run = tx_run,
+                                 .commit = tx_commit,
+                                 .rollback = tx_rollback,
+                                 .rows_count = rows_count,
+                                 .rows_affected = rows_affected,
+                                 .is_null = rows_is_null,
+                                 .get_str = rows_str,
+                                 .get_int = rows_int,
+                                 .get_time = rows_time,
+                                 .get_bytes = rows_bytes,
+                                 .away_ms = away_ms,
+                                 .migrations = migrations_register};
+
+const struct bb_db_ops *bb_db_ = &db_ops;
