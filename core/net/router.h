@@ -24,12 +24,18 @@ struct router_world {
          * *ret_body of the first answer are to be replayed; BB_E_BUSY in flight; BB_E_CONFLICT other request under the key. */
         bb_err (*idempotency_begin)(bb_str actor, bb_str route, bb_str key, const uint8_t digest[32], int32_t *ret_status,
                                     bb_str *ret_headers_json, bb_str *ret_body);
+        /* Keeps the answer; status 0: nothing final was answered, forget the key so that it can be tried again. */
         bb_err (*idempotency_end)(bb_str actor, bb_str route, bb_str key, int32_t status, bb_str headers_json, bb_str body);
 };
 void router_init(const struct router_world *);
 /* The service for public listeners. */
 const struct http_service *router_service(void);
 void router_remove_plugin(const bb_plugin_ref *);
+/* Requests whose handler belongs to this plugin, for this tenant (NULL: any): how many are under way, and an end to them. */
+size_t router_group_count(const bb_plugin_ref *, const bb_tenant *);
+void router_cancel_group(const bb_plugin_ref *, const bb_tenant *);
+/* Forgets every route; for the end of the process and for tests. */
+void router_close(void);
 /* The description of what this tenant has, OpenAPI 3.1. */
 bb_json *router_openapi(const bb_tenant *, bb_str base_url);
 

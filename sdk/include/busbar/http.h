@@ -14,7 +14,8 @@ enum {
         BB_ROUTE_IDEMPOTENT = 2, /* POST: an Idempotency-Key is honoured (24 h; 409 in flight, 422 other body) */
         BB_ROUTE_HIDDEN = 4,     /* not in openapi.json */
         BB_ROUTE_LIST = 8,       /* the answer is {"items": [response…], "next_cursor": …}; takes ?limit= and ?cursor= */
-        BB_ROUTE_RAW_BODY = 16   /* the body is not JSON */
+        BB_ROUTE_RAW_BODY = 16,  /* the body is not JSON */
+        BB_ROUTE_IF_MATCH = 32   /* PUT, PATCH, DELETE: bb_etag() answers 428 when If-Match is missing */
 };
 
 /* A query parameter, for OpenAPI and for checking: unknown or ill-formed ones are 400 with their name. */
@@ -33,7 +34,7 @@ struct bb_route {
         bb_err (*handle)(bb_request *, bb_response *);
         const char *summary;
         int32_t flags;
-        int32_t status;                 /* of success, for OpenAPI; 0: 200 */
+        int32_t status;                 /* of success, in OpenAPI and unless the handler sets another; 0: 200, or 204 without a body */
         const struct bb_shape *request; /* checked before `handle` is called: 422 with JSON pointers otherwise */
         const struct bb_shape *response;
         const struct bb_query_param *query;
@@ -128,7 +129,10 @@ struct bb_http_ops {
         bb_err (*problem)(bb_response *, bb_err err, int32_t status, const char *code, bb_str detail);
         /* One more entry of the problem's "errors": a JSON pointer and a sentence. */
         void (*problem_field)(bb_response *, bb_str pointer, bb_str detail);
-        /* Sets ETag; answers 304, or 428/412 for a change without or with another If-Match (returns BB_E_PRECONDITION). */
+        /* GET: sets ETag, and answers 304 when the caller has this version (what is sent later is dropped).
+         * PUT, PATCH, DELETE: the first call compares `tag`, the version before the change (BB_NONE: there is none yet), and
+         * answers 412 or 428 (returns BB_E_PRECONDITION); a second call sets ETag to the version after it.
+         * `tag` without quotes; of printable ASCII, no '"'. */
         bb_err (*etag)(bb_request *, bb_response *, bb_str tag);
 
         /* WebSocket, server side. Frees nothing of `user`; on_close is the place for that. */
