@@ -5,7 +5,7 @@
  */
 #include "messages.h"
 
-static uint32_t hash_of(bb_str id)
+static uint32_t spread_of(bb_str id)
 {
         uint32_t h = 2166136261u;
 
@@ -16,7 +16,7 @@ static uint32_t hash_of(bb_str id)
 
 int64_t boot_interval_s(const struct station *st, int32_t interval_s)
 {
-        int64_t spread = (int64_t)(hash_of(station_id(st)) % 201) - 100; /* -100 … 100 per mille */
+        int64_t spread = (int64_t)(spread_of(station_id(st)) % 201) - 100; /* -100 … 100 per mille */
         int64_t interval = interval_s + interval_s * spread / 1000;
 
         return interval > 0 ? interval : 1;

@@ -98,7 +98,8 @@ void command_take_answer(const struct command *command, bb_str station, const bb
         }
         ret->outcome = BB_COMMAND_REFUSED;
         ret->error_code = bb_cstr(frame_fault_code(fault.kind));
-        ret->error_text = bb_print("the station's answer is not valid: %.*s %.*s", BB_FMT(fault.path), BB_FMT(fault.text));
+        ret->error_text =
+                bb_print("the station's answer is not valid: %.*s %.*s", BB_FMT(fault.path), BB_FMT(fault.text));
         ret->fault_path = fault.path;
         bb_log(BB_WARN, "ocpp.bad_answer", "the station answered a command with an invalid payload",
                bb_kv_str("station", station), bb_kv_cstr("action", command->action), bb_kv_str("path", fault.path),
@@ -150,7 +151,7 @@ BB_AWAIT bb_err command_run(struct station *st, const struct command *command, b
 
         if (timeout_ms <= 0)
                 timeout_ms = 1000 * (int64_t)(command->timeout_s > 0 ? command->timeout_s
-                                                                    : st->owner->options->command_timeout_s);
+                                                                     : st->owner->options->command_timeout_s);
         err = outbound_call(st, command->action, text, timeout_ms, &frame, &fault, &ret->latency_ms);
         if (err == BB_E_CANCELED)
                 return err;

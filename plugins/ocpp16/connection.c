@@ -44,15 +44,17 @@ static struct bb_admit admit_of(const struct handshake *h)
 static bb_err refuse(struct handshake *h, int32_t status, const char *reason, bb_str why)
 {
         metrics_refused(reason);
-        bb_log(BB_WARN, "ocpp.refused", "a connection was refused", bb_kv_str("station", h->id), bb_kv_str("remote", h->remote),
-               bb_kv_int("status", status), bb_kv_cstr("reason", reason), bb_kv_str("detail", why));
+        bb_log(BB_WARN, "ocpp.refused", "a connection was refused", bb_kv_str("station", h->id),
+               bb_kv_str("remote", h->remote), bb_kv_int("status", status), bb_kv_cstr("reason", reason),
+               bb_kv_str("detail", why));
         bb_response_status(h->res, status);
         bb_response_bytes(h->res, "text/plain; charset=utf-8", bb_print("%s\n", reason));
         return BB_E_REJECTED;
 }
 
 /* The same for reasons that the domain does not see: it is told, so that they appear beside its own. */
-static BB_AWAIT bb_err refuse_and_record(struct handshake *h, int32_t status, const char *reason, int32_t verdict, bb_str why)
+static BB_AWAIT bb_err refuse_and_record(struct handshake *h, int32_t status, const char *reason, int32_t verdict,
+                                         bb_str why)
 {
         struct bb_admit admit = admit_of(h);
 
@@ -64,7 +66,9 @@ static BB_AWAIT bb_err refuse_and_record(struct handshake *h, int32_t status, co
 static bb_err refuse_for_now(struct handshake *h, int64_t retry_s)
 {
         bb_response_header(h->res, "Retry-After", bb_print("%lld", (long long)retry_s));
-        return refuse(h, 503, "unavailable", BB_STR("the database is away, or has just come back"));
+        return refuse(h, 503, "unavailable",
+                      BB_STR("not at this moment: the database is away, has just come back, or the station is being "
+                             "changed"));
 }
 
 /* --- the checks, in order --- */
@@ -104,8 +108,8 @@ static int32_t list_has(bb_str list, const char *word)
         return 0;
 }
 
-/* OCPP-J 1.6 §3.1.2 for a station that speaks other versions only: the handshake succeeds without a subprotocol, and the
- * socket is closed at once. */
+/* OCPP-J 1.6 §3.1.2 for a station that speaks other versions only: the handshake succeeds without a subprotocol, and
+ * the socket is closed at once. */
 static BB_AWAIT bb_err turn_away(struct handshake *h, bb_str offered)
 {
         static const struct bb_ws_handler deaf = {.size = sizeof(deaf), .max_message = 1024};
@@ -118,8 +122,8 @@ static BB_AWAIT bb_err turn_away(struct handshake *h, bb_str offered)
         if (bb_ws_accept(h->req, &deaf, NULL, &ws) < 0)
                 return refuse(h, 400, "subprotocol", why);
         metrics_refused("subprotocol");
-        bb_log(BB_WARN, "ocpp.refused", "a connection was refused", bb_kv_str("station", h->id), bb_kv_str("remote", h->remote),
-               bb_kv_cstr("reason", "subprotocol"), bb_kv_str("detail", why));
+        bb_log(BB_WARN, "ocpp.refused", "a connection was refused", bb_kv_str("station", h->id),
+               bb_kv_str("remote", h->remote), bb_kv_cstr("reason", "subprotocol"), bb_kv_str("detail", why));
         bb_ws_close(ws, CLOSE_PROTOCOL_ERROR, BB_STR("subprotocol " SUBPROTOCOL " is required"));
         return BB_E_REJECTED;
 }
@@ -135,8 +139,9 @@ static BB_AWAIT bb_err check_subprotocol(struct handshake *h)
         h->without_subprotocol = h->owner->options->subprotocol == SUBPROTOCOL_TOLERATED;
         if (h->without_subprotocol)
                 return BB_OK;
-        return refuse_and_record(h, 400, "subprotocol", BB_ADMIT_HANDSHAKE,
-                                 BB_STR("the station offers no subprotocol; set \"subprotocol: tolerated\" to take it all the same"));
+        return refuse_and_record(
+                h, 400, "subprotocol", BB_ADMIT_HANDSHAKE,
+                BB_STR("the station offers no subprotocol; set \"subprotocol: tolerated\" to take it all the same"));
 }
 
 static bb_err ask_for_password(struct handshake *h, bb_str why)
@@ -145,8 +150,8 @@ static bb_err ask_for_password(struct handshake *h, bb_str why)
         return refuse(h, 401, "password", why);
 }
 
-/* The user is the station's id (OCPP-J 1.6 §6.2.2), which may itself hold a colon: what follows it and one more colon is
- * the password, in whatever form the station has it. */
+/* The user is the station's id (OCPP-J 1.6 §6.2.2), which may itself hold a colon: what follows it and one more colon
+ * is the password, in whatever form the station has it. */
 static BB_AWAIT bb_err check_user(struct handshake *h)
 {
         static const char scheme[] = "Basic ";
@@ -185,9 +190,8 @@ static const struct {
         int32_t status;
         const char *reason;
 } verdicts[] = {
-        [BB_ADMIT_UNKNOWN] = {404, "unknown"}, [BB_ADMIT_HELD] = {403, "held"},
-        [BB_ADMIT_PASSWORD] = {401, "password"}, [BB_ADMIT_BLOCKED] = {403, "blocked"},
-        [BB_ADMIT_RATE] = {429, "rate"},
+        [BB_ADMIT_UNKNOWN] = {404, "unknown"}, [BB_ADMIT_HELD] = {403, "held"}, [BB_ADMIT_PASSWORD] = {401, "password"},
+        [BB_ADMIT_BLOCKED] = {403, "blocked"}, [BB_ADMIT_RATE] = {429, "rate"},
 };
 
 static BB_AWAIT bb_err check_admission(struct handshake *h)
@@ -196,7 +200,7 @@ static BB_AWAIT bb_err check_admission(struct handshake *h)
         struct bb_admitted admitted = {.verdict = BB_ADMIT_UNKNOWN};
         bb_err err = charging->admit(&admit, &admitted);
 
-        if (storm_is_outage(err))
+        if (storm_is_outage(err) || err == BB_E_CONFLICT) /* an operator is just changing the station */
                 return refuse_for_now(h, storm_retry_s());
         TRY(err);
         if (admitted.verdict == BB_ADMIT_OK) {
@@ -205,7 +209,8 @@ static BB_AWAIT bb_err check_admission(struct handshake *h)
         }
         if (admitted.verdict == BB_ADMIT_PASSWORD)
                 return ask_for_password(h, admitted.detail);
-        if (admitted.verdict < 0 || (size_t)admitted.verdict >= BB_COUNT(verdicts) || verdicts[admitted.verdict].status == 0)
+        if (admitted.verdict < 0 || (size_t)admitted.verdict >= BB_COUNT(verdicts) ||
+            verdicts[admitted.verdict].status == 0)
                 return refuse(h, 403, "refused", admitted.detail);
         if (admitted.verdict == BB_ADMIT_RATE)
                 bb_response_header(h->res, "Retry-After", bb_print("%lld", (long long)storm_retry_s()));
@@ -307,7 +312,8 @@ static void connected(struct handshake *h, struct station *st, bb_ws *ws)
         st->connected_mono_ms = bb_mono_ms();
         metrics_connections(1);
         if (remote_subscribe(st) < 0)
-                bb_log(BB_WARN, "ocpp.bus", "commands from other nodes will not reach the station", bb_kv_str("station", h->id));
+                bb_log(BB_WARN, "ocpp.bus", "commands from other nodes will not reach the station",
+                       bb_kv_str("station", h->id));
         bb_log(BB_INFO, "ocpp.connected", NULL, bb_kv_str("station", h->id), bb_kv_str("remote", h->remote),
                bb_kv_int("epoch", st->epoch));
 }
@@ -322,11 +328,12 @@ static BB_AWAIT bb_err open_socket(struct handshake *h)
 
         table_add(&h->owner->stations, st);
         err = charging->online(&ref, h->remote);
-        st->online = err == BB_OK;
+        st->online = err == BB_OK || storm_is_outage(err); /* then it may have been stored */
         if (err == BB_OK && st->superseded)
                 err = BB_E_EXISTS;
         if (err == BB_OK)
-                err = bb_ws_accept(h->req, h->without_subprotocol ? &h->owner->bare_handler : &h->owner->handler, st, &ws);
+                err = bb_ws_accept(h->req, h->without_subprotocol ? &h->owner->bare_handler : &h->owner->handler, st,
+                                   &ws);
         if (err == BB_OK) {
                 connected(h, st, ws);
                 return BB_OK;
@@ -336,7 +343,8 @@ static BB_AWAIT bb_err open_socket(struct handshake *h)
         if (storm_is_outage(err))
                 return refuse_for_now(h, storm_retry_s());
         if (err == BB_E_EXISTS || err == BB_E_CONFLICT)
-                return refuse(h, 409, "second-connection", BB_STR("a newer connection of this station took over during the handshake"));
+                return refuse(h, 409, "second-connection",
+                              BB_STR("a newer connection of this station took over during the handshake"));
         return err == BB_E_PROTOCOL ? refuse(h, 400, "upgrade", BB_STR("the request is no WebSocket upgrade")) : err;
 }
 

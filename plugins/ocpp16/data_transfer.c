@@ -26,7 +26,8 @@ static BB_AWAIT bb_err keep(const struct station *st, bb_str id, const struct da
                         BB_TEXT(data)),
                 /* Ids sort by time. */
                 BB_STMT("delete from ocpp16.data_transfer where station_id = $1 and id <="
-                        " (select id from ocpp16.data_transfer where station_id = $1 order by id desc offset $2 limit 1)",
+                        " (select id from ocpp16.data_transfer where station_id = $1 order by id desc offset $2 limit "
+                        "1)",
                         BB_TEXT(station_id(st)), BB_INT(KEPT_PER_STATION)),
         };
 
@@ -42,8 +43,9 @@ BB_AWAIT bb_err message_data_transfer(struct station *st, const void *message, b
         bb_err err = BB_OK;
 
         if (data.len > KEPT_BYTES) {
-                bb_log(BB_WARN, "ocpp.data_transfer", "a DataTransfer is too long to be kept", bb_kv_str("station", station_id(st)),
-                       bb_kv_str("vendor_id", m->vendor_id), bb_kv_int("bytes", (int64_t)data.len));
+                bb_log(BB_WARN, "ocpp.data_transfer", "a DataTransfer is too long to be kept",
+                       bb_kv_str("station", station_id(st)), bb_kv_str("vendor_id", m->vendor_id),
+                       bb_kv_int("bytes", (int64_t)data.len));
                 conf.status = DATA_REJECTED;
         } else {
                 UNTIL_STORED(err, keep(st, id, m, data));

@@ -15,8 +15,8 @@ static int64_t timeout_of(const struct ocpp_tenant *owner, const struct command 
 }
 
 /* What is wrong with a command is told even when the station is not there. */
-static BB_AWAIT bb_err driver_command(bb_tenant *tenant, bb_str id, bb_str action, const bb_json *payload, int64_t timeout_ms,
-                                      struct bb_command_result *ret)
+static BB_AWAIT bb_err driver_command(bb_tenant *tenant, bb_str id, bb_str action, const bb_json *payload,
+                                      int64_t timeout_ms, struct bb_command_result *ret)
 {
         struct ocpp_tenant *owner = bb_tenant_state(tenant);
         const struct command *command;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A closed connection becomes "offline" in the domain. Thousands may close at once, and the database may be away then, so
- * they wait in a list of the tenant that one task works off. The list holds the socket's reference to the station.
+ * A closed connection becomes "offline" in the domain. Thousands may close at once, and the database may be away then,
+ * so they wait in a list of the tenant that one task works off. The list holds the socket's reference to the station.
  */
 #include "ocpp16.h"
 
@@ -55,8 +55,8 @@ static BB_AWAIT bb_err say(struct station *st)
                 return err;
         }
         if (err < 0)
-                bb_log(BB_WARN, "ocpp.offline", "the station could not be marked as offline", bb_kv_str("station", ref.station_id),
-                       bb_kv_err(err));
+                bb_log(BB_WARN, "ocpp.offline", "the station could not be marked as offline",
+                       bb_kv_str("station", ref.station_id), bb_kv_err(err));
         station_drop(st);
         return BB_OK;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading and writing frames. What a station sends is answered whenever its id can be read, so that it does not wait for
- * its time-out; what cannot be answered is the caller's to log and to count.
+ * Reading and writing frames. What a station sends is answered whenever its id can be read, so that it does not wait
+ * for its time-out; what cannot be answered is the caller's to log and to count.
  */
 #include "frame.h"
 
@@ -89,7 +89,8 @@ static bb_err parse_call(const bb_json *array, struct frame *ret, struct frame_f
         size_t count = bb_json_count(array);
 
         if (count_chars(ret->id) > FRAME_ID_CHARS)
-                return fault(ret_fault, "FormationViolation", ret->id, BB_STR("the message id is longer than 36 characters"));
+                return fault(ret_fault, "FormationViolation", ret->id,
+                             BB_STR("the message id is longer than 36 characters"));
         if (count < 3)
                 return fault(ret_fault, "ProtocolError", ret->id, BB_STR("the CALL has no action"));
         if (count > 4)

@@ -10,16 +10,16 @@
 
 enum { FRAME_CALL = 2, FRAME_RESULT = 3, FRAME_ERROR = 4 };
 
-#define FRAME_ID_CHARS 36     /* §4.1.4 */
-#define FRAME_ECHO_BYTES 255  /* an id longer than this is not repeated in an error */
-#define FRAME_TEXT_CHARS 255  /* of an errorDescription, §4.2.3 */
+#define FRAME_ID_CHARS 36    /* §4.1.4 */
+#define FRAME_ECHO_BYTES 255 /* an id longer than this is not repeated in an error */
+#define FRAME_TEXT_CHARS 255 /* of an errorDescription, §4.2.3 */
 
 struct frame {
         int32_t type; /* FRAME_… */
         int32_t reserved;
         bb_str id;
-        bb_str action;                 /* of a CALL */
-        const bb_json *payload;        /* of a CALL or CALLRESULT; the details of a CALLERROR; NULL: null, or left out */
+        bb_str action;          /* of a CALL */
+        const bb_json *payload; /* of a CALL or CALLRESULT; the details of a CALLERROR; NULL: null, or left out */
         bb_str error_code, error_text; /* of a CALLERROR */
 };
 

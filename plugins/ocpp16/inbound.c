@@ -85,15 +85,16 @@ static void send_text(struct station *st, bb_str text)
 
 /* --- what is wrong --- */
 
-/* Tells the operator once per bad frame, but not more often than the minute's patience; tells the station when its frame
- * has an id; a station that sends nothing but rubbish is cut off, so that it starts over. */
+/* Tells the operator once per bad frame, but not more often than the minute's patience; tells the station when its
+ * frame has an id; a station that sends nothing but rubbish is cut off, so that it starts over. */
 static void complain(struct station *st, const char *action, const struct frame_fault *fault)
 {
         metrics_message(action, METRIC_IN, fault->code);
         if (minute_count(&st->faults))
                 bb_log(BB_WARN, "ocpp.bad_message", "the station sent a message that breaks OCPP 1.6",
-                       bb_kv_str("station", station_id(st)), bb_kv_cstr("action", action), bb_kv_cstr("code", fault->code),
-                       bb_kv_str("path", fault->path), bb_kv_str("fault", fault->text), bb_kv_str("message_id", fault->id));
+                       bb_kv_str("station", station_id(st)), bb_kv_cstr("action", action),
+                       bb_kv_cstr("code", fault->code), bb_kv_str("path", fault->path), bb_kv_str("fault", fault->text),
+                       bb_kv_str("message_id", fault->id));
         if (fault->id.ptr != NULL)
                 send_text(st, frame_error(fault));
         else if (!minute_count(&st->wrecks))
@@ -128,7 +129,8 @@ static void refuse_payload(struct station *st, const struct frame *frame, const 
 static void end_in_outage(struct station *st, const struct inbound *in)
 {
         metrics_message(in->action, METRIC_IN, "unavailable");
-        bb_log(BB_WARN, "ocpp.unavailable", "the database is away: closed without an answer, the station keeps its message",
+        bb_log(BB_WARN, "ocpp.unavailable",
+               "the database is away: closed without an answer, the station keeps its message",
                bb_kv_str("station", station_id(st)), bb_kv_cstr("action", in->action));
         close_station(st, CLOSE_TRY_AGAIN_LATER, "try again later");
 }
@@ -144,8 +146,10 @@ static void end_superseded(struct station *st, const struct inbound *in)
 /* A defect of ours, never a business reason; the log has to say enough to find it. */
 static void end_in_error(struct station *st, const struct frame *frame, const struct inbound *in, bb_err err)
 {
-        struct frame_fault fault = {
-                .code = "InternalError", .id = frame->id, .path = BB_STR(""), .text = BB_STR("the message could not be processed")};
+        struct frame_fault fault = {.code = "InternalError",
+                                    .id = frame->id,
+                                    .path = BB_STR(""),
+                                    .text = BB_STR("the message could not be processed")};
 
         metrics_message(in->action, METRIC_IN, fault.code);
         bb_log(BB_ERROR, "ocpp.failed", "a message could not be processed", bb_kv_str("station", station_id(st)),
@@ -214,7 +218,9 @@ static BB_AWAIT void serve(struct station *st, bb_str text)
                 serve_call(st, &frame);
         else if (!outbound_deliver(st, frame.id, text))
                 complain(st, "unknown",
-                         &(struct frame_fault){.code = "GenericError", .path = BB_STR(""), .text = BB_STR("nobody waits for this answer")});
+                         &(struct frame_fault){.code = "GenericError",
+                                               .path = BB_STR(""),
+                                               .text = BB_STR("nobody waits for this answer")});
 }
 
 void inbound_message(bb_ws *ws, void *user, int32_t kind, bb_str data)
@@ -230,7 +236,7 @@ void inbound_message(bb_ws *ws, void *user, int32_t kind, bb_str data)
         station_drop(st);
 }
 
-static int32_t is_blank(bb_str text)
+static int32_t is_all_blank(bb_str text)
 {
         for (size_t i = 0; i < text.len; i++) {
                 if (text.ptr[i] != ' ' && text.ptr[i] != '\t' && text.ptr[i] != '\r' && text.ptr[i] != '\n')
@@ -253,13 +259,15 @@ int32_t inbound_arrival(bb_ws *ws, void *user, int32_t kind, bb_str data)
                 bb_ws_close(ws, CLOSE_UNSUPPORTED_DATA, BB_STR("OCPP-J is text"));
                 return 1;
         }
-        if (is_blank(data)) /* some firmware sends them as a sign of life */
+        if (is_all_blank(data)) /* some firmware sends them as a sign of life */
                 return 1;
         type = frame_peek(data, &id);
         if ((type != FRAME_RESULT && type != FRAME_ERROR) || id.ptr == NULL)
                 return 0;
         if (!outbound_deliver(st, id, data))
                 complain(st, type == FRAME_RESULT ? "CALLRESULT" : "CALLERROR",
-                         &(struct frame_fault){.code = "late", .path = BB_STR(""), .text = BB_STR("nobody waits for this answer (any more)")});
+                         &(struct frame_fault){.code = "late",
+                                               .path = BB_STR(""),
+                                               .text = BB_STR("nobody waits for this answer (any more)")});
         return 1;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What each CALL of a station means to the domain. `message` is the struct of the action's shape, checked; *ret_answer is
- * the CALLRESULT's payload. An error that is an outage closes the socket without an answer, so that the station keeps its
- * message (promises.md P5); BB_E_CONFLICT says that this connection is no longer the station's.
+ * What each CALL of a station means to the domain. `message` is the struct of the action's shape, checked; *ret_answer
+ * is the CALLRESULT's payload. An error that is an outage closes the socket without an answer, so that the station
+ * keeps its message (promises.md P5); BB_E_CONFLICT says that this connection is no longer the station's.
  */
 #ifndef OCPP16_MESSAGES_H
 #define OCPP16_MESSAGES_H
@@ -12,12 +12,12 @@
 
 typedef BB_AWAIT bb_err message_handler(struct station *, const void *message, bb_str *ret_answer);
 
-message_handler message_boot, message_heartbeat;                 /* boot.c */
-message_handler message_status;                                  /* status.c */
-message_handler message_authorize;                               /* authorize.c */
-message_handler message_start, message_stop;                     /* transaction.c */
-message_handler message_meter_values;                            /* meter.c */
-message_handler message_data_transfer;                           /* data_transfer.c */
+message_handler message_boot, message_heartbeat;                     /* boot.c */
+message_handler message_status;                                      /* status.c */
+message_handler message_authorize;                                   /* authorize.c */
+message_handler message_start, message_stop;                         /* transaction.c */
+message_handler message_meter_values;                                /* meter.c */
+message_handler message_data_transfer;                               /* data_transfer.c */
 message_handler message_diagnostics_status, message_firmware_status; /* diagnostics.c */
 
 /* A station's seconds between heartbeats: the option, ±10 % by its id, so that they do not come in step. */

@@ -50,7 +50,8 @@ BB_AWAIT bb_err message_meter_values(struct station *st, const void *message, bb
         const struct meter_values_req *m = message;
         const struct meter_value *values = m->meter_value.items;
         struct bb_station_ref ref = station_ref(st);
-        /* A transaction id of 0 or less is none that we ever gave out; the domain keeps the samples with the connector. */
+        /* A transaction id of 0 or less is none that we ever gave out; the domain keeps the samples with the connector.
+         */
         int64_t transaction_id = BB_PRESENT(m, METER_VALUES_TRANSACTION_ID) ? m->transaction_id : 0;
         struct bb_sample *samples;
         size_t count;

@@ -50,9 +50,9 @@ void metrics_message(const char *action, const char *direction, const char *resu
         if (s == NULL)
                 return;
         if (s->metric == NULL)
-                s->metric = bb_metric_get(BB_METRIC_COUNTER, "ocpp_messages_total", "OCPP messages from (in) and to (out) stations.",
-                                          bb_kv_cstr("action", action), bb_kv_cstr("direction", direction),
-                                          bb_kv_cstr("result", result));
+                s->metric = bb_metric_get(
+                        BB_METRIC_COUNTER, "ocpp_messages_total", "OCPP messages from (in) and to (out) stations.",
+                        bb_kv_cstr("action", action), bb_kv_cstr("direction", direction), bb_kv_cstr("result", result));
         bb_metric_add(s->metric, 1);
 }
 
@@ -64,7 +64,8 @@ void metrics_seconds(const char *action, double seconds)
                 return;
         if (s->metric == NULL)
                 s->metric = bb_metric_get(BB_METRIC_HISTOGRAM, "ocpp_message_seconds",
-                                          "From the arrival of a station's CALL to its answer.", bb_kv_cstr("action", action));
+                                          "From the arrival of a station's CALL to its answer.",
+                                          bb_kv_cstr("action", action));
         bb_metric_set(s->metric, seconds);
 }
 

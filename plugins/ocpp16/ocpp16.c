@@ -30,23 +30,26 @@ static const char *const subprotocol_names[] = {"required", "tolerated", NULL};
 
 static const struct bb_field option_fields[] = {
         ENUM_FIELD(options, onboarding, "onboarding", onboarding_names, .fallback = "hold",
-                   .about = "What to do with a station that is not known: accept it, hold it until somebody adopts it, refuse it."),
+                   .about = "What to do with a station that is not known: accept it, hold it until somebody adopts it, "
+                            "refuse it."),
         ENUM_FIELD(options, subprotocol, "subprotocol", subprotocol_names, .fallback = "required",
-                   .about = "Whether a station must offer the WebSocket subprotocol ocpp1.6; tolerated: it may offer none."),
-        FIELD(options, heartbeat_interval_s, "heartbeat_interval_s", BB_T_INT32, .min = 10, .max = 86400, .fallback = "300",
+                   .about = "Whether a station must offer the WebSocket subprotocol ocpp1.6; tolerated: it may offer "
+                            "none."),
+        FIELD(options, heartbeat_interval_s, "heartbeat_interval_s", BB_T_INT32, .min = 10, .max = 86400,
+              .fallback = "300",
               .about = "Seconds between heartbeats, as told at the boot; each station gets up to 10 % more or less."),
         FIELD(options, ping_ms, "ping_ms", BB_T_INT32, .min = 1000, .max = 3600000, .fallback = "30000",
               .about = "Milliseconds between WebSocket pings to a station."),
         FIELD(options, ping_timeout_ms, "ping_timeout_ms", BB_T_INT32, .min = 1000, .max = 600000, .fallback = "20000",
               .about = "Milliseconds to wait for the pong before the connection counts as lost."),
-        FIELD(options, max_message_bytes, "max_message_bytes", BB_T_INT, .min = 4096, .max = 1048576, .fallback = "262144",
-              .about = "The longest message that is read from a station."),
+        FIELD(options, max_message_bytes, "max_message_bytes", BB_T_INT, .min = 4096, .max = 1048576,
+              .fallback = "262144", .about = "The longest message that is read from a station."),
         FIELD(options, command_timeout_s, "command_timeout_s", BB_T_INT32, .min = 1, .max = 600, .fallback = "30",
               .about = "Seconds to wait for a station's answer to a command."),
         FIELD(options, messages_per_second, "messages_per_second", BB_T_INT32, .min = 1, .max = 10000, .fallback = "50",
               .about = "Messages of one station that are served in a second, on average; more are served later."),
-        FIELD(options, handshakes_per_second, "handshakes_per_second", BB_T_INT32, .min = 1, .max = 100000, .fallback = "200",
-              .about = "Connections let in per second in the minute after the database was away."),
+        FIELD(options, handshakes_per_second, "handshakes_per_second", BB_T_INT32, .min = 1, .max = 100000,
+              .fallback = "200", .about = "Connections let in per second in the minute after the database was away."),
 };
 BB_SHAPE(ocpp16_options, options, 0, "Options of the plugin ocpp16.", option_fields);
 
@@ -55,7 +58,8 @@ static const struct bb_route routes[] = {
          .path = "/ocpp/{station}",
          .permission = NULL, /* stations have credentials of their own: connection.c */
          .handle = connection_open,
-         .summary = "A charging station's connection: WebSocket, subprotocol ocpp1.6, HTTP Basic with the station's id as user",
+         .summary = "A charging station's connection: WebSocket, subprotocol ocpp1.6, HTTP Basic with the station's id "
+                    "as user",
          .flags = BB_ROUTE_WEBSOCKET,
          .status = 101},
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The line of CALLs to one station. A call lives in the memory of the task that waits for it, and leaves the line before
- * that task goes on. The id under way is kept with the station: when its task was cancelled, the station still owes an
- * answer, and the next CALL waits for that or for the time-out.
+ * The line of CALLs to one station. A call lives in the memory of the task that waits for it, and leaves the line
+ * before that task goes on. The id under way is kept with the station: when its task was cancelled, the station still
+ * owes an answer, and the next CALL waits for that or for the time-out.
  */
 #include "outbound.h"
 
@@ -128,8 +128,8 @@ static BB_AWAIT bb_err exchange(struct call *call, const char *action, bb_str pa
         return wait_for_answer(call, call->sent_ms + timeout_ms);
 }
 
-BB_AWAIT bb_err outbound_call(struct station *st, const char *action, bb_str payload, int64_t timeout_ms, struct frame *ret,
-                              struct frame_fault *ret_fault, int64_t *ret_latency_ms)
+BB_AWAIT bb_err outbound_call(struct station *st, const char *action, bb_str payload, int64_t timeout_ms,
+                              struct frame *ret, struct frame_fault *ret_fault, int64_t *ret_latency_ms)
 {
         struct call *call;
         bb_str answer;

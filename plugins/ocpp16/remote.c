@@ -31,7 +31,8 @@ static const struct bb_field request_fields[] = {
         FIELD(request, timeout_ms, "timeout_ms", BB_T_INT),
         FIELD(request, reason, "reason", BB_T_STR),
 };
-static BB_SHAPE(StationRequest, request, BB_SHAPE_OPEN, "From one node to the one that holds a station.", request_fields);
+static BB_SHAPE(StationRequest, request, BB_SHAPE_OPEN, "From one node to the one that holds a station.",
+                request_fields);
 
 struct reply {
         uint64_t present;
@@ -64,7 +65,8 @@ static bb_str subject_word(bb_str text)
         for (size_t i = 0; i < text.len; i++) {
                 unsigned char c = (unsigned char)text.ptr[i];
 
-                if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_') {
+                if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                    c == '_') {
                         word[len++] = (char)c;
                         continue;
                 }
@@ -114,7 +116,8 @@ static BB_AWAIT void serve(struct station *st, const struct request *r, struct r
                 return;
         default:
                 if (st->ws != NULL)
-                        bb_ws_close(st->ws, CLOSE_POLICY, r->reason.ptr != NULL ? r->reason : BB_STR("closed by the operator"));
+                        bb_ws_close(st->ws, CLOSE_POLICY,
+                                    r->reason.ptr != NULL ? r->reason : BB_STR("closed by the operator"));
         }
 }
 
@@ -142,7 +145,8 @@ static BB_AWAIT void on_request(bb_str subject, bb_str data, bb_str *ret_reply, 
 
 bb_err remote_subscribe(struct station *st)
 {
-        return bb_bus_subscribe(st->owner->tenant, subject_of(st->owner, station_id(st)), on_request, st->owner, &st->subscription);
+        return bb_bus_subscribe(st->owner->tenant, subject_of(st->owner, station_id(st)), on_request, st->owner,
+                                &st->subscription);
 }
 
 /* --- the node that asks --- */

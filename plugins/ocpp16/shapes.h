@@ -11,7 +11,9 @@
 
 /* One line of a shape's table; a column after the kind is a designated initialiser of struct bb_field. */
 #define FIELD(struct_, member_, name_, kind_, ...)                                                                     \
-        {.name = (name_), .type = (kind_), .offset = (uint32_t)offsetof(struct struct_, member_), ##__VA_ARGS__}
+        {                                                                                                              \
+                .name = (name_), .type = (kind_), .offset = (uint32_t)offsetof(struct struct_, member_), ##__VA_ARGS__ \
+        }
 /* A CiString or string of at most `max_` characters. */
 #define TEXT_FIELD(struct_, member_, name_, max_, ...)                                                                 \
         FIELD(struct_, member_, name_, BB_T_STR, .max = (max_), ##__VA_ARGS__)
@@ -19,9 +21,9 @@
         FIELD(struct_, member_, name_, BB_T_ENUM, .values = (values_), ##__VA_ARGS__)
 
 enum {
-        ID_TAG_CHARS = 20,          /* §7.28 IdToken, a CiString20Type */
-        MAX_CONNECTOR_ID = 255,     /* no station has more; a bound for what a message may create */
-        MAX_METER_VALUES = 10000,   /* of one message; the size of a frame limits it further */
+        ID_TAG_CHARS = 20,        /* §7.28 IdToken, a CiString20Type */
+        MAX_CONNECTOR_ID = 255,   /* no station has more; a bound for what a message may create */
+        MAX_METER_VALUES = 10000, /* of one message; the size of a frame limits it further */
         MAX_SAMPLED_VALUES = 1000,
 };
 

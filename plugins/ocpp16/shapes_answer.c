@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a station answers to a command (OCPP 1.6 edition 2 §6). Open, and without limits on the text of configuration values
- * (stations exceed 500 characters): the station has acted already, so the operator should see what it said.
+ * What a station answers to a command (OCPP 1.6 edition 2 §6). Open, and without limits on the text of configuration
+ * values (stations exceed 500 characters): the station has acted already, so the operator should see what it said.
  */
 #include "shapes.h"
 
@@ -31,52 +31,57 @@ STATUS_ANSWER(SetChargingProfileAnswer, "OCPP 1.6 §6.44", set_profile_names);
 STATUS_ANSWER(ReserveNowAnswer, "OCPP 1.6 §6.38", reservation_names);
 STATUS_ANSWER(SendLocalListAnswer, "OCPP 1.6 §6.42", local_list_names);
 
-static const struct bb_field empty_fields[1];
+static const struct bb_field empty_answer_fields[1];
 
 const struct bb_shape EmptyAnswer = {.size = sizeof(struct bb_shape),
                                      .field_size = sizeof(struct bb_field),
                                      .name = "EmptyAnswer",
                                      .about = "OCPP 1.6 §6.56",
-                                     .fields = empty_fields,
+                                     .fields = empty_answer_fields,
                                      .field_count = 0,
                                      .struct_size = sizeof(struct empty),
                                      .flags = BB_SHAPE_OPEN,
                                      .present_offset = (int32_t)offsetof(struct empty, present)};
 
-static const struct bb_field data_transfer_fields[] = {
+static const struct bb_field data_transfer_answer_fields[] = {
         ENUM_FIELD(data_transfer_conf, status, "status", data_transfer_status_names, .flags = BB_REQUIRED),
         FIELD(data_transfer_conf, data, "data", BB_T_JSON),
 };
-BB_SHAPE(DataTransferAnswer, data_transfer_conf, BB_SHAPE_OPEN, "OCPP 1.6 §6.16", data_transfer_fields);
+BB_SHAPE(DataTransferAnswer, data_transfer_conf, BB_SHAPE_OPEN, "OCPP 1.6 §6.16", data_transfer_answer_fields);
 
-static const struct bb_field configuration_key_fields[] = {
+static const struct bb_field configuration_key_answer_fields[] = {
         TEXT_FIELD(configuration_key, key, "key", 50, .flags = BB_REQUIRED),
         FIELD(configuration_key, readonly, "readonly", BB_T_BOOL, .flags = BB_REQUIRED),
         FIELD(configuration_key, value, "value", BB_T_STR, .flags = BB_NULLABLE),
 };
-static BB_SHAPE(KeyValue, configuration_key, BB_SHAPE_OPEN, "OCPP 1.6 §7.29", configuration_key_fields);
+static BB_SHAPE(KeyValue, configuration_key, BB_SHAPE_OPEN, "OCPP 1.6 §7.29", configuration_key_answer_fields);
 
-static const struct bb_field get_configuration_fields[] = {
-        FIELD(get_configuration_conf, configuration_key, "configurationKey", BB_T_ARRAY, .flags = BB_NULLABLE, .shape = &KeyValue,
+static const struct bb_field get_configuration_answer_fields[] = {
+        FIELD(get_configuration_conf, configuration_key, "configurationKey", BB_T_ARRAY, .flags = BB_NULLABLE,
+              .shape = &KeyValue, .max = 10000),
+        FIELD(get_configuration_conf, unknown_key, "unknownKey", BB_T_ARRAY, .flags = BB_NULLABLE, .item = BB_T_STR,
               .max = 10000),
-        FIELD(get_configuration_conf, unknown_key, "unknownKey", BB_T_ARRAY, .flags = BB_NULLABLE, .item = BB_T_STR, .max = 10000),
 };
-BB_SHAPE(GetConfigurationAnswer, get_configuration_conf, BB_SHAPE_OPEN, "OCPP 1.6 §6.24", get_configuration_fields);
+BB_SHAPE(GetConfigurationAnswer, get_configuration_conf, BB_SHAPE_OPEN, "OCPP 1.6 §6.24",
+         get_configuration_answer_fields);
 
-static const struct bb_field get_diagnostics_fields[] = {
+static const struct bb_field get_diagnostics_answer_fields[] = {
         TEXT_FIELD(get_diagnostics_conf, file_name, "fileName", 255, .flags = BB_NULLABLE),
 };
-BB_SHAPE(GetDiagnosticsAnswer, get_diagnostics_conf, BB_SHAPE_OPEN, "OCPP 1.6 §6.26", get_diagnostics_fields);
+BB_SHAPE(GetDiagnosticsAnswer, get_diagnostics_conf, BB_SHAPE_OPEN, "OCPP 1.6 §6.26", get_diagnostics_answer_fields);
 
-static const struct bb_field local_list_version_fields[] = {
+static const struct bb_field local_list_version_answer_fields[] = {
         FIELD(get_local_list_version_conf, list_version, "listVersion", BB_T_INT, .flags = BB_REQUIRED),
 };
-BB_SHAPE(GetLocalListVersionAnswer, get_local_list_version_conf, BB_SHAPE_OPEN, "OCPP 1.6 §6.28", local_list_version_fields);
+BB_SHAPE(GetLocalListVersionAnswer, get_local_list_version_conf, BB_SHAPE_OPEN, "OCPP 1.6 §6.28",
+         local_list_version_answer_fields);
 
-static const struct bb_field composite_fields[] = {
+static const struct bb_field composite_answer_fields[] = {
         ENUM_FIELD(get_composite_schedule_conf, status, "status", accepted_rejected_names, .flags = BB_REQUIRED),
         FIELD(get_composite_schedule_conf, connector_id, "connectorId", BB_T_INT),
         FIELD(get_composite_schedule_conf, schedule_start, "scheduleStart", BB_T_TIME),
-        FIELD(get_composite_schedule_conf, schedule, "chargingSchedule", BB_T_OBJECT, .flags = BB_PTR, .shape = &ChargingSchedule),
+        FIELD(get_composite_schedule_conf, schedule, "chargingSchedule", BB_T_OBJECT, .flags = BB_PTR,
+              .shape = &ChargingSchedule),
 };
-BB_SHAPE(GetCompositeScheduleAnswer, get_composite_schedule_conf, BB_SHAPE_OPEN, "OCPP 1.6 §6.22", composite_fields);
+BB_SHAPE(GetCompositeScheduleAnswer, get_composite_schedule_conf, BB_SHAPE_OPEN, "OCPP 1.6 §6.22",
+         composite_answer_fields);

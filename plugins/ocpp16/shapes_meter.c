@@ -5,8 +5,14 @@
  */
 #include "shapes.h"
 
-const char *const context_names[] = {"Interruption.Begin", "Interruption.End", "Sample.Clock", "Sample.Periodic",
-                                     "Transaction.Begin",  "Transaction.End",  "Trigger",      "Other",
+const char *const context_names[] = {"Interruption.Begin",
+                                     "Interruption.End",
+                                     "Sample.Clock",
+                                     "Sample.Periodic",
+                                     "Transaction.Begin",
+                                     "Transaction.End",
+                                     "Trigger",
+                                     "Other",
                                      NULL};
 const char *const format_names[] = {"Raw", "SignedData", NULL};
 const char *const measurand_names[] = {"Energy.Active.Export.Register",
@@ -32,11 +38,10 @@ const char *const measurand_names[] = {"Energy.Active.Export.Register",
                                        "SoC",
                                        "RPM",
                                        NULL};
-const char *const phase_names[] = {"L1",   "L2",    "L3",    "N",     "L1-N", "L2-N",
-                                   "L3-N", "L1-L2", "L2-L3", "L3-L1", NULL};
+const char *const phase_names[] = {"L1", "L2", "L3", "N", "L1-N", "L2-N", "L3-N", "L1-L2", "L2-L3", "L3-L1", NULL};
 const char *const location_names[] = {"Cable", "EV", "Inlet", "Outlet", "Body", NULL};
 /* The first edition and its JSON schema wrote "Celcius"; stations send both. */
-const char *const unit_names[] = {"Wh",  "kWh",  "varh", "kvarh", "W", "kW",      "VA",      "kVA",        "var",
+const char *const unit_names[] = {"Wh",   "kWh", "varh", "kvarh", "W",       "kW",      "VA",         "kVA",     "var",
                                   "kvar", "A",   "V",    "K",     "Celcius", "Celsius", "Fahrenheit", "Percent", NULL};
 
 static const struct bb_field sampled_value_fields[] = {
@@ -52,8 +57,8 @@ static BB_SHAPE(SampledValue, sampled_value, 0, "OCPP 1.6 §7.43", sampled_value
 
 static const struct bb_field meter_value_fields[] = {
         FIELD(meter_value, timestamp, "timestamp", BB_T_TIME, .flags = BB_REQUIRED),
-        FIELD(meter_value, sampled_value, "sampledValue", BB_T_ARRAY, .flags = BB_REQUIRED, .shape = &SampledValue, .min = 1,
-              .max = MAX_SAMPLED_VALUES),
+        FIELD(meter_value, sampled_value, "sampledValue", BB_T_ARRAY, .flags = BB_REQUIRED, .shape = &SampledValue,
+              .min = 1, .max = MAX_SAMPLED_VALUES),
 };
 BB_SHAPE(MeterValue, meter_value, 0, "OCPP 1.6 §7.32", meter_value_fields);
 
@@ -66,9 +71,10 @@ static const struct bb_field transaction_meter_value_fields[] = {
 BB_SHAPE(TransactionMeterValue, meter_value, 0, "OCPP 1.6 §7.32", transaction_meter_value_fields);
 
 static const struct bb_field meter_values_fields[] = {
-        FIELD(meter_values_req, connector_id, "connectorId", BB_T_INT, .flags = BB_REQUIRED, .min = 0, .max = MAX_CONNECTOR_ID),
+        FIELD(meter_values_req, connector_id, "connectorId", BB_T_INT, .flags = BB_REQUIRED, .min = 0,
+              .max = MAX_CONNECTOR_ID),
         FIELD(meter_values_req, transaction_id, "transactionId", BB_T_INT),
-        FIELD(meter_values_req, meter_value, "meterValue", BB_T_ARRAY, .flags = BB_REQUIRED, .shape = &MeterValue, .min = 1,
-              .max = MAX_METER_VALUES),
+        FIELD(meter_values_req, meter_value, "meterValue", BB_T_ARRAY, .flags = BB_REQUIRED, .shape = &MeterValue,
+              .min = 1, .max = MAX_METER_VALUES),
 };
 BB_SHAPE(MeterValuesRequest, meter_values_req, 0, "OCPP 1.6 §6.31", meter_values_fields);

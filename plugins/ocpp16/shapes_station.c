@@ -1,20 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a station sends, and what it gets for an answer (OCPP 1.6 edition 2 §6), except meter values. Closed: a member that
- * the specification does not have is a fault. An idTag has 20 characters at most, and so on: see §7 for each limit.
+ * What a station sends, and what it gets for an answer (OCPP 1.6 edition 2 §6), except meter values. Closed: a member
+ * that the specification does not have is a fault. An idTag has 20 characters at most, and so on: see §7 for each
+ * limit.
  */
 #include "shapes.h"
 
-const char *const status_names[] = {"Available",   "Preparing", "Charging",    "SuspendedEVSE", "SuspendedEV",
-                                    "Finishing",   "Reserved",  "Unavailable", "Faulted",       NULL};
-const char *const error_code_names[] = {
-        "ConnectorLockFailure", "EVCommunicationError", "GroundFailure",      "HighTemperature",    "InternalError",
-        "LocalListConflict",    "NoError",              "OtherError",         "OverCurrentFailure", "PowerMeterFailure",
-        "PowerSwitchFailure",   "ReaderFailure",        "ResetFailure",       "UnderVoltage",       "OverVoltage",
-        "WeakSignal",           NULL};
-const char *const stop_reason_names[] = {"EmergencyStop", "EVDisconnected", "HardReset", "Local",        "Other",
-                                         "PowerLoss",     "Reboot",         "Remote",    "SoftReset",    "UnlockCommand",
-                                         "DeAuthorized",  NULL};
+const char *const status_names[] = {"Available", "Preparing", "Charging",    "SuspendedEVSE", "SuspendedEV",
+                                    "Finishing", "Reserved",  "Unavailable", "Faulted",       NULL};
+const char *const error_code_names[] = {"ConnectorLockFailure",
+                                        "EVCommunicationError",
+                                        "GroundFailure",
+                                        "HighTemperature",
+                                        "InternalError",
+                                        "LocalListConflict",
+                                        "NoError",
+                                        "OtherError",
+                                        "OverCurrentFailure",
+                                        "PowerMeterFailure",
+                                        "PowerSwitchFailure",
+                                        "ReaderFailure",
+                                        "ResetFailure",
+                                        "UnderVoltage",
+                                        "OverVoltage",
+                                        "WeakSignal",
+                                        NULL};
+const char *const stop_reason_names[] = {"EmergencyStop", "EVDisconnected", "HardReset",    "Local",
+                                         "Other",         "PowerLoss",      "Reboot",       "Remote",
+                                         "SoftReset",     "UnlockCommand",  "DeAuthorized", NULL};
 const char *const diagnostics_status_names[] = {"Idle", "Uploaded", "UploadFailed", "Uploading", NULL};
 const char *const firmware_status_names[] = {"Downloaded",         "DownloadFailed", "Downloading", "Idle",
                                              "InstallationFailed", "Installing",     "Installed",   NULL};
@@ -101,7 +114,8 @@ static const struct bb_field firmware_fields[] = {
 BB_SHAPE(FirmwareStatusRequest, file_status_req, 0, "OCPP 1.6 §6.19", firmware_fields);
 
 static const struct bb_field status_fields[] = {
-        FIELD(status_req, connector_id, "connectorId", BB_T_INT, .flags = BB_REQUIRED, .min = 0, .max = MAX_CONNECTOR_ID),
+        FIELD(status_req, connector_id, "connectorId", BB_T_INT, .flags = BB_REQUIRED, .min = 0,
+              .max = MAX_CONNECTOR_ID),
         ENUM_FIELD(status_req, error_code, "errorCode", error_code_names, .flags = BB_REQUIRED),
         TEXT_FIELD(status_req, info, "info", 50),
         ENUM_FIELD(status_req, status, "status", status_names, .flags = BB_REQUIRED),
@@ -113,7 +127,8 @@ BB_SHAPE(StatusNotificationRequest, status_req, 0, "OCPP 1.6 §6.47", status_fie
 
 /* Any meter value and time is taken: what is absurd is set aside for review by the domain, not refused here. */
 static const struct bb_field start_fields[] = {
-        FIELD(start_req, connector_id, "connectorId", BB_T_INT, .flags = BB_REQUIRED, .min = 1, .max = MAX_CONNECTOR_ID),
+        FIELD(start_req, connector_id, "connectorId", BB_T_INT, .flags = BB_REQUIRED, .min = 1,
+              .max = MAX_CONNECTOR_ID),
         TEXT_FIELD(start_req, id_tag, "idTag", ID_TAG_CHARS, .flags = BB_REQUIRED),
         FIELD(start_req, meter_start, "meterStart", BB_T_INT, .flags = BB_REQUIRED),
         FIELD(start_req, reservation_id, "reservationId", BB_T_INT),
@@ -133,7 +148,8 @@ static const struct bb_field stop_fields[] = {
         FIELD(stop_req, timestamp, "timestamp", BB_T_TIME, .flags = BB_REQUIRED),
         FIELD(stop_req, transaction_id, "transactionId", BB_T_INT, .flags = BB_REQUIRED),
         ENUM_FIELD(stop_req, reason, "reason", stop_reason_names),
-        FIELD(stop_req, transaction_data, "transactionData", BB_T_ARRAY, .shape = &TransactionMeterValue, .max = MAX_METER_VALUES),
+        FIELD(stop_req, transaction_data, "transactionData", BB_T_ARRAY, .shape = &TransactionMeterValue,
+              .max = MAX_METER_VALUES),
 };
 BB_SHAPE(StopTransactionRequest, stop_req, 0, "OCPP 1.6 §6.49", stop_fields);
 

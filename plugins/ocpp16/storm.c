@@ -13,13 +13,13 @@
 #define FIRST_PAUSE_MS 250
 #define LAST_PAUSE_MS 2000
 #define CLOSES_PER_SECOND 500
-#define AFTERMATH_MS 60000  /* how long after an outage newcomers are let in one by one */
+#define AFTERMATH_MS 60000 /* how long after an outage newcomers are let in one by one */
 #define MAX_TURN_WAIT_MS 10000
 #define RETRY_MIN_S 5
 #define RETRY_SPAN_S 56
 
-static struct pace closes;            /* of the process */
-static int64_t outage_seen_mono_ms;   /* 0: never */
+static struct pace closes;          /* of the process */
+static int64_t outage_seen_mono_ms; /* 0: never */
 
 static int64_t random_below(int64_t bound)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The database away, and everybody coming back at once (promises.md: P5, P9). Answers are held and the work is tried
- * again; after twenty seconds the socket is closed, at a rate that the network stands, and new ones are let in at a rate
- * that the database stands.
+ * again; after twenty seconds the socket is closed, at a rate that the network stands, and new ones are let in at a
+ * rate that the database stands.
  */
 #ifndef OCPP16_STORM_H
 #define OCPP16_STORM_H
@@ -25,8 +25,8 @@ struct hold {
         int32_t last_try; /* its turn to be closed has come */
 };
 
-/* After a try that ended with `err`: 1: try again (it has waited a while), 0: that was the end. Any error but those of a
- * service that is away ends it at once. */
+/* After a try that ended with `err`: 1: try again (it has waited a while), 0: that was the end. Any error but those of
+ * a service that is away ends it at once. */
 BB_AWAIT int32_t storm_again(struct hold *, bb_err err);
 /* Is this the error of a service that is away, so that trying later helps? */
 int32_t storm_is_outage(bb_err);
@@ -40,8 +40,8 @@ int32_t storm_is_outage(bb_err);
                 } while (storm_again(&hold_, (err_)));                                                                 \
         } while (0)
 
-/* May a new connection come in now? BB_OK, perhaps after a wait for its turn. BB_E_UNAVAILABLE: no, the station should try
- * after *ret_retry_s seconds. */
+/* May a new connection come in now? BB_OK, perhaps after a wait for its turn. BB_E_UNAVAILABLE: no, the station should
+ * try after *ret_retry_s seconds. */
 BB_AWAIT bb_err storm_admit(struct pace *, int32_t handshakes_per_second, int64_t *ret_retry_s);
 /* Seconds for a Retry-After, so that not all come at once. */
 int64_t storm_retry_s(void);
