@@ -9,8 +9,8 @@
 
 extern const struct bb_bus_ops bus_local_ops;
 
-/* Ends the subscriptions of this plugin and tenant (NULL: any). Deliveries that have not begun are dropped; those that run
- * are tasks, which task_cancel_group() ends. Unsubscribing once more does no harm. */
+/* Ends the subscriptions of this plugin and tenant (NULL: any). Deliveries that have not begun are dropped; those that
+ * run are tasks, which task_cancel_group() ends. Unsubscribing once more does no harm. */
 void bus_close_group(const bb_plugin_ref *, const bb_tenant *);
 size_t bus_group_count(const bb_plugin_ref *, const bb_tenant *);
 

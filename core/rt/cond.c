@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Conditions: tasks that wait, in the order in which they came. Waking one wakes the first that still waits: one whose
- * time ran out or that was cancelled in the same turn is passed over, so that a wake-up is never lost to it. A task that
- * was woken returns BB_OK even when it is cancelled, or its time is over, before it runs.
+ * time ran out or that was cancelled in the same turn is passed over, so that a wake-up is never lost to it. A task
+ * that was woken returns BB_OK even when it is cancelled, or its time is over, before it runs.
  */
 #include "base/arena.h"
 #include "base/log.h"

@@ -48,7 +48,7 @@
 struct fiber {
         const void *stack; /* lowest address */
         size_t stack_bytes;
-        void *fake_stack;  /* ASan's, while suspended */
+        void *fake_stack; /* ASan's, while suspended */
         void *tsan;
 };
 

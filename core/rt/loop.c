@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The event loop, turn by turn: events, then what was deferred, then the tasks that are ready. What becomes ready on the
- * way waits for the next turn, so that sockets and timers get their share however busy the tasks are.
+ * The event loop, turn by turn: events, then what was deferred, then the tasks that are ready. What becomes ready on
+ * the way waits for the next turn, so that sockets and timers get their share however busy the tasks are.
  */
 #include "rt/loop.h"
 #include "base/log.h"

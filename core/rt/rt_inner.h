@@ -34,8 +34,8 @@ struct task {
         uint32_t magic;
         enum task_state state;
         bb_task_id id;
-        struct list node;  /* in the queue of those that are ready */
-        struct list all;   /* in the list of all */
+        struct list node;     /* in the queue of those that are ready */
+        struct list all;      /* in the list of all */
         struct coroutine *co; /* from its first turn on */
         struct arena *arena;
         struct arena *arena_used; /* what bb_alloc() used when it was suspended */
@@ -87,13 +87,15 @@ void timer_free(bb_timer *);
 /* cond.c */
 bb_cond *cond_new(void);
 void cond_free(bb_cond *);
-BB_AWAIT bb_err cond_wait(bb_cond *, int64_t timeout_ms);
+BB_AWAIT
+bb_err cond_wait(bb_cond *, int64_t timeout_ms);
 void cond_wake(bb_cond *, int32_t all);
 
 /* worker.c */
 void worker_init(int threads);
 void worker_close(void);
-BB_AWAIT bb_err worker_run(void (*fn)(void *), void *arg);
+BB_AWAIT
+bb_err worker_run(void (*fn)(void *), void *arg);
 size_t worker_queued(void);
 
 /* watchdog.c */

@@ -25,8 +25,8 @@ struct coroutine *stack_take(void);
 /* Keeps it for the next one, within limits; otherwise its `retire` and its memory go. */
 void stack_give(struct coroutine *);
 void stack_pool_free(void);
-size_t stack_count(void);      /* mapped, idle ones among them */
-size_t stack_most(void);       /* that the kernel's limit of mappings allows, with some left for others */
+size_t stack_count(void); /* mapped, idle ones among them */
+size_t stack_most(void);  /* that the kernel's limit of mappings allows, with some left for others */
 size_t stack_usable_bytes(void);
 
 /* coroutine.c part of task.c: runs the coroutine one last time so that it lets go of what sanitizers keep for it. */

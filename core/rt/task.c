@@ -420,7 +420,7 @@ void task_init(void)
 
 void task_close(void)
 {
-        LIST_EACH(item, &task_all)
+        LIST_EACH (item, &task_all)
                 fprintf(stderr, "task still there at the end: %s\n", LIST_OF(struct task, all, item)->name);
         if (tasks.count > 0)
                 abort();

@@ -73,8 +73,12 @@ static void timer_run(void *arg)
 
 static bb_err timer_start_run(struct timer *t)
 {
-        struct bb_task_spec spec = {
-                .size = sizeof(spec), .flags = TASK_WITHOUT_TENANT, .name = t->name, .tenant = t->tenant, .run = timer_run, .arg = t};
+        struct bb_task_spec spec = {.size = sizeof(spec),
+                                    .flags = TASK_WITHOUT_TENANT,
+                                    .name = t->name,
+                                    .tenant = t->tenant,
+                                    .run = timer_run,
+                                    .arg = t};
         bb_err err = task_spawn(t->who, &spec, NULL);
 
         if (err == BB_OK)

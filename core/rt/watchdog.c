@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Notices when the loop does not turn. A thread looks at a number that the loop raises whenever it begins something else.
- * While the loop may be waiting for events the thread pokes it first: a loop that waits answers at once. When the number
- * stays, the loop's thread is asked by a signal to note where it is (nothing but stores: the thread that asked writes
- * the log line), and once the second limit is reached the process aborts, to be restarted by its supervisor.
+ * Notices when the loop does not turn. A thread looks at a number that the loop raises whenever it begins something
+ * else. While the loop may be waiting for events the thread pokes it first: a loop that waits answers at once. When the
+ * number stays, the loop's thread is asked by a signal to note where it is (nothing but stores: the thread that asked
+ * writes the log line), and once the second limit is reached the process aborts, to be restarted by its supervisor.
  */
 #include "base/log.h"
 #include "base/time.h"
@@ -88,7 +88,8 @@ static void report(int64_t stalled_ms)
         bb_log(BB_WARN, "loop.stalled", "one callback or task holds the loop: everything else waits",
                bb_kv_int("stalled_ms", stalled_ms), bb_kv_cstr("plugin", captured ? capture.where.plugin : ""),
                bb_kv_cstr("tenant_running", captured ? capture.where.tenant : ""),
-               bb_kv_cstr("operation", captured ? capture.where.operation : ""), bb_kv_str("backtrace", buf_str(&text)));
+               bb_kv_cstr("operation", captured ? capture.where.operation : ""),
+               bb_kv_str("backtrace", buf_str(&text)));
         buf_free(&text);
         free(symbols);
         atomic_fetch_add(&watchdog_stalls, 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Threads for what would hold the loop: hashing passwords, writing a workbook, a vendor's blocking library. A job lies on
- * the stack of the task that waits for it, which therefore waits firmly: neither cancelling nor a deadline ends it.
+ * Threads for what would hold the loop: hashing passwords, writing a workbook, a vendor's blocking library. A job lies
+ * on the stack of the task that waits for it, which therefore waits firmly: neither cancelling nor a deadline ends it.
  */
 #include "base/log.h"
 #include "base/tenant.h"

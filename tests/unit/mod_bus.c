@@ -18,7 +18,8 @@
 
 static struct bb_tenant tenant_x = {.magic = TENANT_MAGIC, .id = {"xenon", 5}};
 static struct bb_tenant tenant_y = {.magic = TENANT_MAGIC, .id = {"yttrium", 7}};
-static bb_plugin_ref *const plugin_a = (bb_plugin_ref *)(uintptr_t)0x1000, *const plugin_b = (bb_plugin_ref *)(uintptr_t)0x2000;
+static bb_plugin_ref *const plugin_a = (bb_plugin_ref *)(uintptr_t)0x1000, *const plugin_b =
+                                                                                   (bb_plugin_ref *)(uintptr_t)0x2000;
 static struct buf story;
 
 static int set_up(void **state)
@@ -66,7 +67,8 @@ static bb_subscription *listen_to(bb_plugin_ref *who, bb_tenant *tenant, const c
 {
         bb_subscription *s = NULL;
 
-        assert_int_equal(bus_local_ops.subscribe(who, tenant, bb_cstr(subject), note, (void *)(uintptr_t)name, &s), BB_OK);
+        assert_int_equal(bus_local_ops.subscribe(who, tenant, bb_cstr(subject), note, (void *)(uintptr_t)name, &s),
+                         BB_OK);
         assert_non_null(s);
         return s;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The loop, timers, worker threads, ids and clocks. Also meant to be run under ThreadSanitizer: build core/base, core/rt
- * and this file with -fsanitize=thread in place of -fsanitize=address,undefined.
+ * The loop, timers, worker threads, ids and clocks. Also meant to be run under ThreadSanitizer: build core/base,
+ * core/rt and this file with -fsanitize=thread in place of -fsanitize=address,undefined.
  */
 #include <setjmp.h>
 #include <stdarg.h>

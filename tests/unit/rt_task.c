@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The life of tasks: order, waiting, waking, cancelling, deadlines, what is done at the end, deep stacks, ten thousand at
- * once, groups and breadcrumbs.
+ * The life of tasks: order, waiting, waking, cancelling, deadlines, what is done at the end, deep stacks, ten thousand
+ * at once, groups and breadcrumbs.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -389,7 +389,7 @@ static void a_wake_up_is_not_lost_to_one_whose_time_ran_out(void **state)
         loop_turn(0);
         begin = time_mono_ms();
         while (time_mono_ms() - begin < 40)
-                ; /* holds the loop, so that the alarm is due at the next turn */
+                ;                  /* holds the loop, so that the alarm is due at the next turn */
         loop_defer(wake_later, c); /* runs after the alarm, before the tasks */
         run_all();
         assert_int_equal(outcome[0], BB_E_TIMEOUT);
@@ -574,7 +574,8 @@ static void ten_thousand_at_once(void **state)
 
 /* --- groups, tenants, breadcrumbs --- */
 
-static bb_plugin_ref *const plugin_a = (bb_plugin_ref *)(uintptr_t)0x1000, *const plugin_b = (bb_plugin_ref *)(uintptr_t)0x2000;
+static bb_plugin_ref *const plugin_a = (bb_plugin_ref *)(uintptr_t)0x1000, *const plugin_b =
+                                                                                   (bb_plugin_ref *)(uintptr_t)0x2000;
 static struct bb_tenant tenant_x = {.magic = TENANT_MAGIC, .id = {"xenon", 5}};
 static struct bb_tenant tenant_y = {.magic = TENANT_MAGIC, .id = {"yttrium", 7}};
 
@@ -664,7 +665,8 @@ static void look_at_tenant(void *arg)
 
 static void inherit(void *arg)
 {
-        struct bb_task_spec spec = {.size = sizeof(spec), .flags = TASK_WITHOUT_TENANT, .name = "none", .run = look_at_tenant};
+        struct bb_task_spec spec = {
+                .size = sizeof(spec), .flags = TASK_WITHOUT_TENANT, .name = "none", .run = look_at_tenant};
 
         (void)arg;
         start("child", look_at_tenant, NULL);

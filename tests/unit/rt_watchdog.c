@@ -89,8 +89,11 @@ static void hold(void *arg)
 
 static void hold_in_plugin(int64_t ms)
 {
-        struct bb_task_spec spec = {
-                .size = sizeof(spec), .name = "greedy.sort", .tenant = &tenant, .run = hold, .arg = (void *)(intptr_t)ms};
+        struct bb_task_spec spec = {.size = sizeof(spec),
+                                    .name = "greedy.sort",
+                                    .tenant = &tenant,
+                                    .run = hold,
+                                    .arg = (void *)(intptr_t)ms};
 
         assert_int_equal(task_spawn(plugin, &spec, NULL), BB_OK);
         loop_turn(0);
