@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The conventions of the REST API: pages, ETags, idempotency, problems, its own description.
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { Busbar, root } from './lib.mjs';
+
+const require = createRequire(path.join(process.env.NODE_FOLDER ?? path.join(root, 'build/node'), 'package.json'));
+const Ajv = require('ajv/dist/2020').default;
+const addFormats = require('ajv-formats').default;
+
+let busbar;
+before(async () => { busbar = await Busbar.start(); });
+after(async () => { await busbar?.stop(); });
+const api = (...args) => busbar.api('north', ...args);
+
+test('lists page through everything exactly once, by cursor and by Link', async () => {
+  for (let i = 0; i < 23; i++) await api('PUT', `/v1/tokens/T${String(i).padStart(3, '0')}`, { status: 'accepted' });
+  const seen = [];
+  let next = '/v1/tokens?limit=5&q=T0';
+  while (next) {
+    const page = await api('GET', next);
+    assert.equal(page.status, 200);
+    seen.push(...page.body.items.map((t) => t.uid));
+    next = /<([^>]+)>; rel="next"/.exec(page.headers.get('link') ?? '')?.[1];
+    assert.equal(Boolean(next), Boolean(page.body.next_cursor));
+    if (seen.length === 5) await api('PUT', '/v1/tokens/T0000', { status: 'accepted' }); // arrives before the cursor
+  }
+  assert.equal(seen.length, 23);
+  assert.equal(new Set(seen).size, 23);
+});
+
+test('what is wrong with a query or a body is said by name', async () => {
+  const cases = [
+    ['GET', '/v1/tokens?limit=0', undefined, 400, /limit/],
+    ['GET', '/v1/tokens?limit=201', undefined, 400, /limit/],
+    ['GET', '/v1/tokens?limit=x', undefined, 400, /limit/],
+    ['GET', '/v1/tokens?colour=red', undefined, 400, /colour/],
+    ['GET', '/v1/tokens?limit=5&limit=6', undefined, 400, /limit/],
+    ['GET', '/v1/tokens?cursor=%21%21', undefined, 400, /cursor/],
+    ['GET', '/v1/sessions?open=perhaps', undefined, 400, /open/],
+    ['GET', '/v1/sessions?from=yesterday', undefined, 400, /from/],
+    ['PUT', '/v1/tokens/A', '{"status": "accepted"', 400, /line 1/],
+    ['PUT', '/v1/tokens/A', '{"status": "accepted", "status": "blocked"}', 400, /./],
+    ['PUT', '/v1/tokens/A', { status: 'perhaps' }, 422, /accepted/],
+    ['PUT', '/v1/tokens/A', { status: 'accepted', colour: 'red' }, 422, /colour/],
+    ['PUT', '/v1/tokens/A', {}, 422, /status/],
+    ['PUT', `/v1/tokens/${'x'.repeat(21)}`, { status: 'accepted' }, 422, /20/],
+    ['PUT', '/v1/stations/S', { password: 'short' }, 422, /password/],
+    ['PUT', '/v1/stations/S', { location_id: 'nowhere' }, 422, /location/],
+    ['PUT', '/v1/locations/L', { name: 'L', country: 'Germany' }, 422, /country/],
+    ['PUT', '/v1/locations/L', { name: 'L', latitude: 91 }, 422, /latitude/],
+    ['POST', '/v1/tokens', {}, 405, /./],
+    ['GET', '/v1/no-such', undefined, 404, /./],
+  ];
+  for (const [method, target, body, status, text] of cases) {
+    const answer = await api(method, target, body);
+    assert.equal(answer.status, status, `${method} ${target}: ${answer.bytes}`);
+    assert.match(answer.headers.get('content-type'), /application\/problem\+json/);
+    assert.match(answer.bytes.toString(), text);
+    assert.equal(answer.body.status, status);
+    assert.ok(answer.body.title && answer.body.code && answer.body.trace_id);
+  }
+  const typed = await api('PUT', '/v1/tokens/A', 'status=accepted', { 'content-type': 'application/x-www-form-urlencoded' });
+  assert.equal(typed.status, 415);
+  assert.equal((await api('GET', '/v1/tokens/A')).status, 404, 'nothing was half applied');
+});
+
+test('changes are conditional when asked, and merge', async () => {
+  const created = await api('PUT', '/v1/tokens/TAG', { status: 'accepted', label: 'mine', parent_uid: 'FAMILY' }, { 'if-none-match': '*' });
+  assert.equal(created.status, 201);
+  assert.match(created.headers.get('location'), /\/v1\/tokens\/TAG$/);
+  assert.equal((await api('PUT', '/v1/tokens/TAG', { status: 'accepted' }, { 'if-none-match': '*' })).status, 412);
+  const read = await api('GET', '/v1/tokens/TAG');
+  const etag = read.headers.get('etag');
+  assert.equal((await api('GET', '/v1/tokens/TAG', undefined, { 'if-none-match': etag })).status, 304);
+  const changed = await api('PUT', '/v1/tokens/TAG', { status: 'blocked' }, { 'if-match': etag });
+  assert.equal(changed.status, 200);
+  assert.equal(changed.body.label, 'mine', 'what is left out stays');
+  assert.notEqual(changed.headers.get('etag'), etag);
+  assert.equal((await api('PUT', '/v1/tokens/TAG', { status: 'accepted' }, { 'if-match': etag })).status, 412, 'somebody was faster');
+  const cleared = await api('PUT', '/v1/tokens/TAG', { label: null });
+  assert.equal(cleared.body.label, undefined);
+  assert.equal(cleared.body.parent_uid, 'FAMILY');
+  assert.equal((await api('DELETE', '/v1/tokens/TAG', undefined, { 'if-match': etag })).status, 412);
+  assert.equal((await api('DELETE', '/v1/tokens/TAG')).status, 204);
+  assert.equal((await api('GET', '/v1/tokens/TAG')).status, 404);
+});
+
+test('a POST with an Idempotency-Key happens once', async () => {
+  const post = (body, key) => api('POST', '/v1/exports', body, { 'idempotency-key': key });
+  const first = await post({ format: 'csv' }, 'key-1');
+  const again = await post({ format: 'csv' }, 'key-1');
+  assert.equal(first.status, 202);
+  assert.equal(again.status, 202);
+  assert.equal(again.body.id, first.body.id);
+  assert.equal(again.headers.get('location'), first.headers.get('location'));
+  assert.equal(again.headers.get('idempotency-replayed'), 'true');
+  assert.equal((await post({ format: 'xlsx' }, 'key-1')).status, 422);
+  assert.notEqual((await post({ format: 'csv' }, 'key-2')).body.id, first.body.id);
+  assert.equal((await post({ format: 'csv' }, '')).status, 400);
+});
+
+test('API keys are shown once, scoped, and revoked at once', async () => {
+  const made = await api('POST', '/v1/api-keys', { name: 'reader', scopes: ['stations:read', 'tokens:*'] });
+  assert.equal(made.status, 201);
+  assert.match(made.body.key, /^bb_live_[0-9a-f]{12}_[0-9a-f]{40}$/);
+  const as = (method, target, body) => api(method, target, body, { authorization: `Bearer ${made.body.key}` });
+  assert.equal((await as('GET', '/v1/stations')).status, 200);
+  assert.equal((await as('PUT', '/v1/tokens/BYKEY', { status: 'accepted' })).status, 201);
+  assert.equal((await as('GET', '/v1/sessions')).status, 403);
+  assert.equal((await as('POST', '/v1/api-keys', { name: 'x', scopes: ['*'] })).status, 403);
+  assert.equal((await api('POST', '/v1/api-keys', { name: 'x', scopes: ['Not A Scope'] })).body.errors[0].pointer, '/scopes/0');
+  const listed = (await api('GET', '/v1/api-keys')).body.items.find((k) => k.id === made.body.id);
+  assert.equal(listed.key, undefined);
+  assert.equal((await api('DELETE', `/v1/api-keys/${made.body.id}`)).status, 204);
+  assert.equal((await as('GET', '/v1/stations')).status, 401);
+  assert.deepEqual(busbar.sql(`select action, object from core.audit where object = '${made.body.id}' order by 1`),
+    [['api_key.create', made.body.id], ['api_key.revoke', made.body.id]]);
+});
+
+test('openapi.json describes the answers as they are', async () => {
+  const described = (await api('GET', '/v1/openapi.json')).body;
+  assert.equal(described.openapi, '3.1.0');
+  const ajv = new Ajv({ strict: false });
+  addFormats(ajv);
+  ajv.addSchema({ $id: 'api', components: described.components });
+  await api('PUT', '/v1/locations/harbour', { name: 'Harbour', latitude: 54.3157, longitude: 10.1386 });
+  await api('PUT', '/v1/stations/ST-1', { name: 'One', location_id: 'harbour' });
+  await api('PUT', '/v1/tokens/DESCRIBED', { status: 'accepted', expires_at: '2030-01-01T00:00:00Z' });
+  const ids = new Set();
+  let checked = 0;
+  for (const [template, methods] of Object.entries(described.paths)) {
+    for (const operation of Object.values(methods)) {
+      assert.ok(operation.operationId && !ids.has(operation.operationId), operation.operationId);
+      ids.add(operation.operationId);
+    }
+    const schema = methods.get?.responses?.['200']?.content?.['application/json']?.schema;
+    if (!schema) continue;
+    const target = template.replace('/v1/locations/{id}', '/v1/locations/harbour').replace('/v1/stations/{id}', '/v1/stations/ST-1').replace('{uid}', 'DESCRIBED');
+    if (target.includes('{')) continue;
+    const answer = await api('GET', target);
+    assert.equal(answer.status, 200, target);
+    const text = JSON.stringify(schema).replaceAll('"#/components', '"api#/components');
+    const validate = ajv.compile(JSON.parse(text));
+    assert.ok(validate(answer.body), `${target}: ${ajv.errorsText(validate.errors)}`);
+    checked++;
+  }
+  assert.ok(checked >= 8, `${checked} checked`);
+});
+
+test('answers are compressed when the client can take it', async () => {
+  const { default: http } = await import('node:http');
+  const get = (encoding) => new Promise((resolve) => http.get(`${busbar.base('north')}/v1/openapi.json`, { headers: { 'accept-encoding': encoding } }, (res) => {
+    let bytes = 0;
+    res.on('data', (d) => { bytes += d.length; }).on('end', () => resolve({ headers: res.headers, bytes }));
+  }));
+  const [plain, gzip, no] = [await get('identity'), await get('gzip, br;q=0.1'), await get('gzip;q=0')];
+  assert.equal(plain.headers['content-encoding'], undefined);
+  assert.equal(no.headers['content-encoding'], undefined);
+  assert.equal(gzip.headers['content-encoding'], 'gzip');
+  assert.match(gzip.headers.vary, /accept-encoding/i);
+  assert.ok(gzip.bytes * 3 < plain.bytes);
+});
