@@ -287,6 +287,15 @@ static bb_err outside(const char *what)
         return BB_E_INTERNAL;
 }
 
+bb_err task_check(void)
+{
+        if (current == NULL)
+                return BB_E_INTERNAL;
+        if (current->cancelled)
+                return BB_E_CANCELED;
+        return current->deadline != NEVER && time_mono_ms() >= current->deadline ? BB_E_TIMEOUT : BB_OK;
+}
+
 bb_err task_park(int64_t timeout_ms)
 {
         struct task *t = current;

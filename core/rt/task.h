@@ -24,6 +24,9 @@ void task_set_timeout(int64_t timeout_ms); /* from now; 0 none */
  * task's own deadline). BB_OK when woken, BB_E_TIMEOUT, BB_E_CANCELED (also at once, when the task is cancelled already).
  * The one who parks registers itself somewhere first and unregisters after any return. */
 BB_AWAIT bb_err task_park(int64_t timeout_ms);
+/* May the running task still wait? BB_E_CANCELED, BB_E_TIMEOUT (its deadline passed), BB_E_INTERNAL outside a task. Does
+ * not wait itself: for those who would start something that cannot be taken back. */
+bb_err task_check(void);
 /* The same, but neither cancelling nor a deadline ends it: for waits whose memory the other side still uses (threads). */
 BB_AWAIT void task_park_firmly(void);
 /* Makes a parked task run at the next turn; from the loop's thread. A task that is not parked ignores it. */
