@@ -334,6 +334,8 @@ static void json_set(bb_json *object, const char *name, bb_json *value)
 static void json_append_item(bb_json *array, bb_json *value)
 {
         cursor.object = NULL;
+        if (value == NULL)
+                return;
         if (json_array_append(json_of(array), json_of(value)) < 0)
                 bb_log(BB_ERROR, "json.append", "a value was appended to what is no array, or to itself");
 }

@@ -9,7 +9,12 @@
 #include "base/log.h"
 #include "base/str.h"
 
-enum { MARK = 1 }; /* a control character: no loss if a text had it */
+enum {
+        MARK = 1, /* a control character: no loss if a text had it */
+        /* How far a rule looks around, so that the time for a text full of its words does not grow with its square. */
+        NAME_BYTES_MOST = 64,
+        OBJECT_BYTES_MOST = 4096
+};
 
 struct text {
         char *ptr;
@@ -100,10 +105,11 @@ static size_t slashes_before(const struct text *t, size_t i, size_t least)
 /* Is the quote at i one that opens or closes a string, at nesting `level` (0: plain JSON, 1: JSON in a JSON string)? */
 static int is_delimiter(const struct text *t, size_t i, size_t least, int level)
 {
-        size_t n = slashes_before(t, i, least);
+        size_t n;
 
         if (t->ptr[i] != '"')
                 return 0;
+        n = slashes_before(t, i, least);
         return level == 0 ? n % 2 == 0 : n % 2 == 1 && (n - 1) / 2 % 2 == 0;
 }
 
@@ -173,17 +179,18 @@ static void mark_line(struct text *t, size_t i)
         mark(t, i, end);
 }
 
-/* From a place outside of strings back to the '{' of the object around it; the text's begin when there is none. */
+/* From a place outside of strings back to the '{' of the object around it, or as far as it may look. */
 static size_t object_begin(const struct text *t, size_t i, int level)
 {
+        size_t least = i > OBJECT_BYTES_MOST ? i - OBJECT_BYTES_MOST : 0;
         int depth = 0;
 
-        while (i > 0) {
+        while (i > least) {
                 i--;
                 if (is_delimiter(t, i, 0, level)) {
-                        while (i > 0 && !is_delimiter(t, i - 1, 0, level))
+                        while (i > least && !is_delimiter(t, i - 1, 0, level))
                                 i--;
-                        i -= i > 0;
+                        i -= i > least;
                         continue;
                 }
                 if (t->ptr[i] == '}' || t->ptr[i] == ']')
@@ -191,15 +198,16 @@ static size_t object_begin(const struct text *t, size_t i, int level)
                 else if ((t->ptr[i] == '{' || t->ptr[i] == '[') && depth-- == 0)
                         return i + 1;
         }
-        return 0;
+        return least;
 }
 
 /* Marks the string "value" of the object whose first member begins at i. */
 static void mark_value_member(struct text *t, size_t i, int level)
 {
+        size_t most = t->len - i > 2 * OBJECT_BYTES_MOST ? i + 2 * OBJECT_BYTES_MOST : t->len;
         int depth = 0;
 
-        for (; i < t->len && depth >= 0; i++) {
+        for (; i < most && depth >= 0; i++) {
                 size_t end, colon;
 
                 depth += (t->ptr[i] == '{' || t->ptr[i] == '[') - (t->ptr[i] == '}' || t->ptr[i] == ']');
@@ -241,9 +249,9 @@ static void rule_name(struct text *t, size_t i, size_t len)
         int quoted, level;
         bb_str name;
 
-        while (from > 0 && is_name_char(t->ptr[from - 1]))
+        while (from > 0 && i - from < NAME_BYTES_MOST && is_name_char(t->ptr[from - 1]))
                 from--;
-        while (to < t->len && is_name_char(t->ptr[to]))
+        while (to < t->len && to - i < NAME_BYTES_MOST && is_name_char(t->ptr[to]))
                 to++;
         name = (bb_str){.ptr = t->ptr + from, .len = to - from};
         if (!is_assigned_secret(name))
@@ -303,20 +311,27 @@ static const struct rule {
         {"accesskey", rule_name}, {"cookie:", rule_cookie},  {"bearer ", rule_scheme},  {"basic ", rule_scheme},
 };
 
+static char lower(char c)
+{
+        return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
 /* The rule for the word at position i, or NULL. The first letters sift out nearly all positions. */
 static const struct rule *find_rule(bb_str s, size_t i)
 {
-        static const char first[] = ":psatcb";
-        char c = s.ptr[i];
+        static const char first[256] = {[':'] = 1, ['p'] = 1, ['s'] = 1, ['a'] = 1, ['t'] = 1, ['c'] = 1, ['b'] = 1,
+                                        ['P'] = 1, ['S'] = 1, ['A'] = 1, ['T'] = 1, ['C'] = 1, ['B'] = 1};
 
-        if (c >= 'A' && c <= 'Z')
-                c = (char)(c + ('a' - 'A'));
-        if (c == '\0' || strchr(first, c) == NULL)
+        if (!first[(unsigned char)s.ptr[i]] || i + 1 == s.len)
                 return NULL;
         for (size_t r = 0; r < BB_COUNT(rules); r++) {
-                size_t len = strlen(rules[r].word);
+                const char *word = rules[r].word;
+                size_t len;
 
-                if (rules[r].word[0] == c && s.len - i >= len && str_eq_nocase(str_sub(s, i, len), bb_cstr(rules[r].word)))
+                if (word[0] != lower(s.ptr[i]) || word[1] != lower(s.ptr[i + 1]))
+                        continue;
+                len = strlen(word);
+                if (s.len - i >= len && str_eq_nocase(str_sub(s, i, len), (bb_str){word, len}))
                         return &rules[r];
         }
         return NULL;
@@ -353,6 +368,7 @@ void mask_add(struct buf *out, bb_str s)
                 if (t.ptr == NULL) {
                         buf_add(&copy, s.ptr, s.len);
                         t = (struct text){.ptr = copy.ptr, .len = copy.len};
+                        s = buf_str(&copy); /* what is marked by now announces nothing more */
                 }
                 r->apply(&t, i, strlen(r->word));
         }
