@@ -71,6 +71,8 @@ struct http_listener;
  * opened, so that the worker's restart refuses no connection (the listener closes its copy when it is freed). */
 bb_err http_listen(const char *address, struct tls_context *tls_or_null, const struct http_service *,
                    const struct http_limits *, struct http_listener **ret, int32_t *ret_port);
+/* New connections use this context from now on; those that are open keep theirs. The listener takes a reference. */
+void http_listener_set_tls(struct http_listener *, struct tls_context *);
 void http_listener_stop_accepting(struct http_listener *);
 /* Ends idle connections at once, busy ones after their answer; WebSockets are closed with 1001, at most ws_per_second. */
 void http_listener_drain(struct http_listener *, int32_t ws_per_second);
@@ -80,6 +82,9 @@ void http_listener_free(struct http_listener *);
 /* --- WebSocket, server side (websocket.c) --- */
 /* Sends the 101 (RFC 6455 §4.2.2) and hands the connection over. BB_E_PROTOCOL when the request is no valid upgrade
  * (the handler then answers 400 or 426). Groups by (who, tenant) so that stopping a plugin closes them. */
+/* What to answer when it is none: 400, or 426 for another version (the wire adds Upgrade and Sec-WebSocket-Version to every
+ * 426 by itself); 0: it is a valid upgrade. A handler that returns unanswered after a failed accept gets this answer. */
+int32_t websocket_check(const struct http_request *);
 bb_err websocket_accept(struct http_request *, bb_plugin_ref *who, bb_tenant *, const struct bb_ws_handler *, void *user,
                         bb_ws **ret);
 BB_AWAIT bb_err websocket_connect(bb_plugin_ref *who, bb_tenant *, bb_str url, const struct bb_http_header *, size_t count,
