@@ -167,6 +167,19 @@ struct bb_connection_attempt {
         uint64_t room[4];
 };
 
+/* A report that fits no session: acknowledged, kept, never billed by itself. */
+struct bb_aside {
+        uint64_t present;
+        bb_str id; /* UUID v7 */
+        bb_str station_id;
+        bb_str kind;   /* "samples", "stop" */
+        bb_str reason; /* a sentence */
+        bb_str report; /* JSON, what the station said */
+        int64_t transaction_id;
+        int64_t first_ms, last_ms, count; /* the same report again is counted */
+        uint64_t room[4];
+};
+
 /* Who writes: every report of a driver carries it. */
 struct bb_station_ref {
         bb_str station_id;
@@ -317,6 +330,8 @@ struct bb_charging_ops {
         /* The driver itself refused a connection (verdict BB_ADMIT_HANDSHAKE or BB_ADMIT_SECOND), before or after admit():
          * recorded among connection_attempts. May be NULL. */
         bb_err (*refused)(const struct bb_admit *, int32_t verdict, bb_str detail);
+        /* Reports kept aside, newest first. `after` is the id of one. */
+        bb_err (*review_list)(bb_str after, size_t limit, struct bb_aside **ret, size_t *ret_count);
 };
 
 /* Durable events of this contract: topic, key, payload.
@@ -325,7 +340,9 @@ struct bb_charging_ops {
  *   connector.status                          station id     {"station_id", "connector_id", "status", "error_code", "at"}
  *   session.started, session.ended            session id     {"session_id", "station_id", "connector_id", "token_uid", …}
  *   cdr.created                               session id     {"cdr_id", "session_id"}
- *   session.review                            station id     {"station_id", "reason", …}
+ *   session.review                            station id     {"station_id", "session_id"?, "reason"}; of one station a
+ *                                                            few a minute at most: review_list has every report
+ *   station.clock                             station id     {"station_id", "clock_drift_ms"}: off by more than 5 minutes
  */
 
 #endif

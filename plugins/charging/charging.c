@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The plugin's table of contents: what it offers, and what starts and stops with a tenant. Each line of the table below
+ * is one file, or a part of one.
+ */
+#include "domain.h"
+#include <stdlib.h>
+
+extern const struct bb_migration schema_migrations[] BB_HIDDEN;
+extern const size_t schema_migration_count BB_HIDDEN;
+
+static const struct bb_charging_ops ops = {
+        .size = sizeof(ops),
+        /* admit.c */
+        .admit = charging_admit,
+        .refused = charging_refused,
+        /* station_link.c */
+        .online = charging_online,
+        .offline = charging_offline,
+        .boot = charging_boot,
+        .clock_seen = charging_clock_seen,
+        .station_seen = charging_station_seen,
+        /* connector.c */
+        .connector_status = charging_connector_status,
+        .connector_list = charging_connector_list,
+        .connector_put = charging_connector_put,
+        /* authorize.c */
+        .authorize = charging_authorize,
+        /* session_start.c, sample.c, session_stop.c */
+        .session_start = charging_session_start,
+        .session_samples = charging_session_samples,
+        .session_stop = charging_session_stop,
+        /* location.c */
+        .location_get = charging_location_get,
+        .location_list = charging_location_list,
+        .location_put = charging_location_put,
+        .location_delete = charging_location_delete,
+        /* station.c */
+        .station_get = charging_station_get,
+        .station_list = charging_station_list,
+        .station_put = charging_station_put,
+        .station_delete = charging_station_delete,
+        /* attempt.c */
+        .connection_attempts = charging_connection_attempts,
+        /* token.c */
+        .token_get = charging_token_get,
+        .token_list = charging_token_list,
+        .token_put = charging_token_put,
+        .token_delete = charging_token_delete,
+        /* session_read.c, session_list.c */
+        .session_get = charging_session_get,
+        .session_by_transaction = charging_session_by_transaction,
+        .session_sample_list = charging_session_sample_list,
+        .session_list = charging_session_list,
+        .session_scan = charging_session_scan,
+        .session_count = charging_session_count,
+        /* cdr.c */
+        .cdr_list = charging_cdr_list,
+        /* command.c */
+        .command = charging_command,
+        /* review.c */
+        .review_list = charging_review_list,
+};
+
+static const char *const unknown_values[] = {"refuse", "accept", NULL};
+static const struct bb_field option_fields[] = {
+        {.name = "unknown_tokens",
+         .type = BB_T_ENUM,
+         .offset = offsetof(struct charging_config, unknown_tokens),
+         .values = unknown_values,
+         .fallback = "refuse",
+         .about = "Whether a token that is not in the list may charge."},
+        {.name = "review_days",
+         .type = BB_T_INT,
+         .offset = offsetof(struct charging_config, review_days),
+         .min = 1,
+         .max = 3650,
+         .fallback = "180",
+         .about = "How many days reports are kept that fit no session."},
+};
+static BB_SHAPE(charging_options, charging_config, 0, "Options of the plugin charging.", option_fields);
+
+static bb_err load(const struct bb_host *host, void **ret_self)
+{
+        (void)host;
+        TRY(bb_db_migrations(schema_migrations, schema_migration_count));
+        TRY(bb_provide("charging/1", &ops));
+        *ret_self = NULL;
+        return BB_OK;
+}
+
+static void limits_init(struct charging *c, uint64_t salt)
+{
+        limiter_init(&c->wrong_passwords, 4096, 10, 30000, salt);
+        limiter_init(&c->attempt_records, 4096, 20, 3000, salt + 1);
+        limiter_init(&c->attempt_records_all, 1, 200, 50, salt + 2);
+        limiter_init(&c->new_stations, 1, 20000, 50, salt + 3);
+        limiter_init(&c->reviews, 4096, 5, 60000, salt + 4);
+        limiter_init(&c->asides, 4096, 600, 1000, salt + 5);
+}
+
+static void state_free(struct charging *c)
+{
+        presence_free(&c->presence);
+        session_cache_close(c);
+        limiter_free(&c->wrong_passwords);
+        limiter_free(&c->attempt_records);
+        limiter_free(&c->attempt_records_all);
+        limiter_free(&c->new_stations);
+        limiter_free(&c->reviews);
+        limiter_free(&c->asides);
+        free(c);
+}
+
+static bb_err state_start(struct charging *c)
+{
+        uint8_t mac[BB_MAC_BYTES];
+
+        TRY(bb_mac("transaction-id", BB_STR("1"), mac));
+        memcpy(c->cipher.key, mac, sizeof(c->cipher.key));
+        TRY(samples_start(c));
+        c->minute = bb_timer_new(c->tenant, "charging.minute", 60000, 60000, housekeeping_minute, c);
+        c->hour = bb_timer_new(c->tenant, "charging.hour", 3600000, 3600000, housekeeping_hour, c);
+        return c->minute != NULL && c->hour != NULL ? BB_OK : BB_E_INTERNAL;
+}
+
+static BB_AWAIT bb_err tenant_start(void *self, bb_tenant *tenant, const void *config, void **ret_state)
+{
+        struct charging *c = calloc(1, sizeof(*c));
+        uint64_t salt;
+        bb_err err;
+
+        (void)self;
+        if (c == NULL)
+                abort(); /* as the host does when memory is gone */
+        bb_random(&salt, sizeof(salt));
+        c->config = config;
+        c->tenant = tenant;
+        c->started_ms = bb_mono_ms();
+        presence_init(&c->presence, salt);
+        session_cache_open(c);
+        limits_init(c, salt);
+        err = state_start(c);
+        if (err < 0) {
+                if (c->samples != NULL)
+                        samples_stop(c);
+                state_free(c);
+                return err;
+        }
+        *ret_state = c;
+        return BB_OK;
+}
+
+/* Timers and tasks have ended. Stations stay "online" in the table: they come back to this node or another within a
+ * minute, and those that do not are noticed by their lease (housekeeping.c). */
+static BB_AWAIT void tenant_stop(void *self, void *state)
+{
+        struct charging *c = state;
+
+        (void)self;
+        presence_write(c);
+        samples_stop(c);
+        state_free(c);
+}
+
+BB_PLUGIN(load, .name = "charging", .version = "1.0", .vendor = "Busbar", .license = "Apache-2.0",
+          .options = &charging_options, .tenant_config_size = sizeof(struct charging_config),
+          .tenant_start = tenant_start, .tenant_stop = tenant_stop);

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The inner doors of the plugin: what its files share. Each capability has a file of its own; charging.c is the table
+ * of contents. Everything runs in a task of the tenant on the one loop, so that nothing here needs a lock.
+ */
+#ifndef CHARGING_DOMAIN_H
+#define CHARGING_DOMAIN_H
+
+#include "decimal.h"
+#include "limiter.h"
+#include "presence.h"
+#include "reading.h"
+#include "text.h"
+#include "transaction_id.h"
+#include <busbar/charging.h>
+#include <busbar/plugin.h>
+
+enum { UNKNOWN_REFUSE = 0, UNKNOWN_ACCEPT = 1 };
+
+struct charging_config {
+        uint64_t present;
+        int32_t unknown_tokens; /* UNKNOWN_… */
+        int64_t review_days;    /* how long reports kept aside stay */
+};
+
+/* What the plugin keeps of a tenant. */
+struct charging {
+        const struct charging_config *config;
+        bb_tenant *tenant;
+        bb_batch *samples;
+        bb_timer *minute, *hour;
+        struct presence presence;
+        struct limiter wrong_passwords; /* per station and address */
+        struct limiter attempt_records; /* refused connections that are written down, per address */
+        struct limiter attempt_records_all;
+        struct limiter new_stations; /* made by the policies accept and hold */
+        struct limiter reviews;      /* events about a station's strange reports */
+        struct limiter asides;       /* such reports themselves */
+        struct transaction_cipher cipher;
+        int64_t numbers[32]; /* drawn from the sequence, not yet used; the last ones */
+        size_t number_count;
+        struct session_cache *sessions; /* sample.c */
+        int64_t started_ms;             /* monotonic */
+        int64_t leases_ms;              /* since when leases could be renewed each minute, monotonic; 0: not now */
+};
+
+/* The running task's; NULL for a tenant without the plugin. */
+struct charging *charging_state(void);
+/* Begins every function of the contract. */
+#define STATE(name)                                                                                                    \
+        struct charging *name = charging_state();                                                                      \
+        if (name == NULL)                                                                                              \
+        return BB_E_DENIED
+
+/* Years 1 to 9999: what PostgreSQL, RFC 3339 and people can read. */
+int64_t time_clamp(int64_t ms);
+/* A meter reading beyond it is no reading; sums of two stay far from overflow. */
+#define METER_LIMIT_WH 1000000000000000LL
+#define TIME_MIN_MS (-62135596800000LL)
+#define TIME_MAX_MS 253402300799999LL
+
+static inline bb_str none_if_empty(bb_str s)
+{
+        return s.len > 0 ? s : BB_NONE;
+}
+/* For the columns of a sample, which are never null. */
+static inline bb_str empty_if_none(bb_str s)
+{
+        return s.ptr != NULL ? s : BB_STR("");
+}
+bb_str time_or_none(int64_t ms); /* RFC 3339 for JSON; BB_NONE for 0 */
+/* What a station wrote, made fit to store: at most `max` bytes, what is no character becomes '?'. BB_NONE stays
+ * BB_NONE. */
+bb_str report_text(bb_str, size_t max);
+/* A uid as the columns *_key have it. */
+#define LOWER(expression) "lower(" expression " collate \"C\")"
+
+/* 1 to 1000. */
+static inline int64_t list_limit(size_t limit)
+{
+        if (limit < 1)
+                return 1;
+        return limit < 1000 ? (int64_t)limit : 1000;
+}
+
+/* BB_STMT_MUST_HIT for a statement made by BB_STMT. */
+static inline struct bb_stmt must_hit(struct bb_stmt s)
+{
+        s.flags |= BB_STMT_MUST_HIT;
+        return s;
+}
+#define MUST_HIT(sql, ...) must_hit(BB_STMT(sql, ##__VA_ARGS__))
+
+/* --- from drivers --- */
+BB_AWAIT bb_err charging_admit(const struct bb_admit *, struct bb_admitted *ret);
+BB_AWAIT bb_err charging_refused(const struct bb_admit *, int32_t verdict, bb_str detail);
+BB_AWAIT bb_err charging_online(const struct bb_station_ref *, bb_str remote);
+BB_AWAIT bb_err charging_offline(const struct bb_station_ref *, bb_str reason);
+BB_AWAIT bb_err charging_boot(const struct bb_station_ref *, const struct bb_boot *);
+BB_AWAIT bb_err charging_connector_status(const struct bb_station_ref *, const struct bb_connector_report *);
+BB_AWAIT bb_err charging_authorize(const struct bb_station_ref *, bb_str token_uid, struct bb_authorization *ret);
+BB_AWAIT bb_err charging_session_start(const struct bb_station_ref *, const struct bb_start *, struct bb_started *ret);
+BB_AWAIT bb_err charging_session_samples(const struct bb_station_ref *, int64_t connector_id, int64_t transaction_id,
+                                         const struct bb_sample *, size_t count);
+BB_AWAIT bb_err charging_session_stop(const struct bb_station_ref *, const struct bb_stop *, struct bb_stopped *ret);
+void charging_clock_seen(const struct bb_station_ref *, int64_t at_ms);
+void charging_station_seen(const struct bb_station_ref *);
+
+/* --- for operators --- */
+BB_AWAIT bb_err charging_location_get(bb_str id, struct bb_location *ret);
+BB_AWAIT bb_err charging_location_list(bb_str after, size_t limit, struct bb_location **ret, size_t *ret_count);
+BB_AWAIT bb_err charging_location_put(bb_str actor, const struct bb_location *, int64_t if_version,
+                                      int32_t *ret_created);
+BB_AWAIT bb_err charging_location_delete(bb_str actor, bb_str id, int64_t if_version);
+BB_AWAIT bb_err charging_station_get(bb_str id, struct bb_station *ret);
+BB_AWAIT bb_err charging_station_list(const struct bb_station_filter *, bb_str after, size_t limit,
+                                      struct bb_station **ret, size_t *ret_count);
+BB_AWAIT bb_err charging_station_put(bb_str actor, bb_str id, const struct bb_station_change *, int64_t if_version,
+                                     int32_t *ret_created);
+BB_AWAIT bb_err charging_station_delete(bb_str actor, bb_str id, int64_t if_version);
+BB_AWAIT bb_err charging_connector_list(bb_str station_id, struct bb_connector **ret, size_t *ret_count);
+BB_AWAIT bb_err charging_connector_put(bb_str actor, const struct bb_connector *, int64_t if_version);
+BB_AWAIT bb_err charging_connection_attempts(size_t limit, struct bb_connection_attempt **ret, size_t *ret_count);
+BB_AWAIT bb_err charging_token_get(bb_str uid, struct bb_token *ret);
+BB_AWAIT bb_err charging_token_list(bb_str search, bb_str after, size_t limit, struct bb_token **ret,
+                                    size_t *ret_count);
+BB_AWAIT bb_err charging_token_put(bb_str actor, const struct bb_token *, int64_t if_version, int32_t *ret_created);
+BB_AWAIT bb_err charging_token_delete(bb_str actor, bb_str uid, int64_t if_version);
+BB_AWAIT bb_err charging_session_get(bb_str id, struct bb_session *ret);
+BB_AWAIT bb_err charging_session_list(const struct bb_session_filter *, bb_str after, size_t limit,
+                                      struct bb_session **ret, size_t *ret_count);
+BB_AWAIT bb_err charging_session_by_transaction(bb_str station_id, int64_t transaction_id, struct bb_session *ret);
+BB_AWAIT bb_err charging_session_sample_list(bb_str id, int64_t after_index, size_t limit, struct bb_sample **ret,
+                                             size_t *ret_count);
+BB_AWAIT bb_err charging_session_scan(const struct bb_session_filter *,
+                                      bb_err (*each)(const struct bb_session *, size_t count, void *arg), void *arg);
+BB_AWAIT bb_err charging_session_count(const struct bb_session_filter *, int64_t *ret);
+BB_AWAIT bb_err charging_cdr_list(bb_str after, size_t limit, struct bb_cdr **ret, size_t *ret_count);
+BB_AWAIT bb_err charging_review_list(bb_str after, size_t limit, struct bb_aside **ret, size_t *ret_count);
+BB_AWAIT bb_err charging_command(bb_str actor, bb_str station_id, bb_str action, const bb_json *payload,
+                                 int64_t timeout_ms, struct bb_command_result *ret);
+
+/* --- between the files --- */
+
+/* attempt.c: writes down that a connection was refused, and why. Trouble in doing so is logged, not returned. */
+BB_AWAIT void attempt_record(struct charging *, const struct bb_admit *, const struct bb_admitted *, int64_t count);
+
+/* authorize.c: a statement that has TOKEN_JOIN with the token's uid as its parameter selects TOKEN_COLUMNS, from which
+ * the verdict is read. `open_sessions`: the token's others, -1 when their number does not matter. */
+#define TOKEN_COLUMNS "t.uid, t.status, t.parent_uid, t.expires_at, t.max_open_sessions, p.status, p.expires_at"
+#define TOKEN_COLUMN_COUNT 7
+#define TOKEN_JOIN(uid)                                                                                                \
+        " left join charging.token t on t.uid_key = " LOWER(                                                           \
+                uid) " left join charging.token p on p.uid_key = lower(t.parent_uid)"
+struct bb_authorization token_verdict(const struct charging *, const bb_rows *, size_t column, int64_t open_sessions);
+
+/* command.c: ends the station's connection; a driver that cannot is logged. */
+BB_AWAIT void station_disconnect(struct charging *, bb_str station_id, bb_str driver, bb_str reason);
+
+/* review.c: keeps a report aside that fits no session, acknowledged, for people to look at. */
+struct aside {
+        const char *kind; /* "samples", "stop" */
+        const char *reason;
+        int64_t transaction_id;
+        bb_json *raw;
+};
+BB_AWAIT bb_err review_keep(struct charging *, const struct bb_station_ref *, const struct aside *);
+/* The event about a session that people should look at. 0: enough of them for this station at the moment. */
+int review_event(struct charging *, bb_str station_id, bb_str session_id, const char *reason, struct bb_stmt *ret);
+BB_AWAIT bb_err review_prune(struct charging *);
+
+/* sample.c */
+struct sample_item {
+        struct bb_station_ref who;
+        bb_str session_id; /* NIL_UUID: of no transaction */
+        int64_t connector_id;
+        int64_t received_ms;
+        const struct bb_sample *samples;
+        size_t count;
+        struct reading reading;
+        bb_err result; /* BB_E_CONFLICT: the connection is no longer the station's */
+};
+#define NIL_UUID BB_STR("00000000-0000-0000-0000-000000000000")
+#define LAST_UUID BB_STR("ffffffff-ffff-ffff-ffff-ffffffffffff")
+#define SAMPLES_MAX 10000     /* in one report */
+#define VALUE_BYTES_MAX 65536 /* signed meter data is long */
+bb_str as_uuid(const uint8_t bytes[16]);
+/* The statement that stores the samples of these items and brings their sessions up to date. */
+struct bb_stmt sample_stmt(struct sample_item *const *, size_t count);
+void sample_item_init(struct sample_item *, const struct bb_station_ref *, bb_str session_id, int64_t connector_id,
+                      const struct bb_sample *, size_t count);
+bb_json *samples_json(const struct bb_sample *, size_t count);
+bb_err samples_start(struct charging *);
+BB_AWAIT void samples_stop(struct charging *);
+/* session_cache.c */
+void session_cache_open(struct charging *);
+void session_cache_close(struct charging *);
+void session_cache_put(struct charging *, bb_str station_id, int64_t transaction_id, bb_str session_id);
+bb_str session_cache_get(struct charging *, bb_str station_id, int64_t transaction_id); /* BB_NONE */
+
+/* session_read.c: the columns that session_row() reads, of a session named s. */
+#define SESSION_COLUMNS                                                                                                \
+        "s.session_id::text, s.station_id, s.location_id, s.token_uid, s.parent_uid, s.connector_id, "                 \
+        "s.transaction_id, s.state, s.started_at, s.ended_at, s.start_received_at, s.end_received_at, "                \
+        "s.meter_start_wh, s.meter_stop_wh, s.energy_wh, s.power_w, s.soc_percent, s.sample_count, "                   \
+        "s.last_sample_at, s.stop_reason, s.stop_token_uid, s.auth_status, s.review, s.version"
+#define SESSION_COLUMN_COUNT 24
+void session_row(const bb_rows *, size_t row, struct bb_session *ret);
+
+/* session_plausible.c: why a session wants a look, NULL when nothing is strange. */
+const char *start_doubt(int32_t authorization, int64_t connector_id, int64_t at_ms, int64_t meter_wh, int64_t now_ms);
+const char *stop_doubt(const struct bb_session *, int64_t at_ms, int64_t meter_wh, int64_t now_ms);
+extern const char review_overlap[]; /* a later start came while the session was open */
+
+/* connector.c */
+#define CONNECTOR_MAX 255
+struct bb_stmt connector_list_stmt(const struct bb_param *station_id);
+void connector_rows(const bb_rows *, struct bb_connector **ret, size_t *ret_count);
+/* housekeeping.c: what the timers do */
+void housekeeping_minute(void *state);
+void housekeeping_hour(void *state);
+BB_AWAIT void presence_write(struct charging *);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a station reports and fits nothing: acknowledged, kept here, raised, never billed by itself. A station that does
+ * so without end is slowed down, never refused.
+ */
+#include "domain.h"
+
+#define SLOW_DOWN_MS 900
+#define PRUNE_AT_ONCE "5000"
+
+int review_event(struct charging *c, bb_str station_id, bb_str session_id, const char *reason, struct bb_stmt *ret)
+{
+        bb_json *payload;
+
+        if (!limiter_take(&c->reviews, station_id, BB_NONE, bb_mono_ms(), NULL))
+                return 0;
+        payload = bb_json_new_object();
+        bb_json_set_str(payload, "station_id", station_id);
+        bb_json_set_str(payload, "session_id", session_id);
+        bb_json_set_str(payload, "reason", bb_cstr(reason));
+        *ret = bb_event_stmt("session.review", station_id, bb_json_text(payload));
+        return 1;
+}
+
+static bb_str report_digest(const struct aside *a, bb_str raw)
+{
+        uint8_t digest[32];
+
+        bb_sha256(bb_print("%s\n%s\n%.*s", a->kind, a->reason, BB_FMT(raw)), digest);
+        return as_uuid(digest);
+}
+
+BB_AWAIT bb_err review_keep(struct charging *c, const struct bb_station_ref *who, const struct aside *a)
+{
+        bb_str raw = bb_json_text(a->raw);
+        struct bb_stmt stmts[2];
+        size_t count = 1;
+        bb_err err;
+
+        bb_metric_add(bb_metric_get(BB_METRIC_COUNTER, "charging_reports_aside_total", "Reports kept aside for review.",
+                                    bb_kv_cstr("kind", a->kind)),
+                      1);
+        if (!limiter_take(&c->asides, who->station_id, BB_NONE, bb_mono_ms(), NULL))
+                TRY(bb_sleep(SLOW_DOWN_MS));
+        const struct bb_stmt keep = MUST_HIT(
+                "insert into charging.aside as a (aside_id, station_id, kind, reason, transaction_id, digest, raw,"
+                " first_at, last_at) select $1, $2, $4, $5, $6, $7, $8, $9, $9 from charging.station"
+                " where station_id = $2 and epoch = $3"
+                " on conflict (tenant_id, station_id, digest) do update set last_at = excluded.last_at, count = "
+                "a.count + 1",
+                BB_UUID(bb_uuid()), BB_TEXT(who->station_id), BB_INT(who->epoch), BB_CTEXT(a->kind),
+                BB_CTEXT(a->reason), BB_INT(a->transaction_id), BB_UUID(report_digest(a, raw)), BB_JSONB(raw),
+                BB_TIME(bb_now_ms()));
+
+        stmts[0] = keep;
+        if (review_event(c, who->station_id, BB_NONE, a->reason, &stmts[1])) {
+                bb_log(BB_WARN, "session.review", "A report fits no session and was kept aside.",
+                       bb_kv_str("station", who->station_id), bb_kv_cstr("kind", a->kind),
+                       bb_kv_cstr("reason", a->reason), bb_kv_int("transaction_id", a->transaction_id));
+                count++;
+        }
+        err = bb_db_run(stmts, count, NULL);
+        return err == BB_E_NOT_FOUND ? BB_E_CONFLICT : err;
+}
+
+BB_AWAIT bb_err review_prune(struct charging *c)
+{
+        int64_t before = bb_now_ms() - c->config->review_days * 86400000;
+
+        return bb_db_query(NULL,
+                           "delete from charging.aside where aside_id in (select aside_id from charging.aside"
+                           " where last_at < $1 order by last_at limit " PRUNE_AT_ONCE ")",
+                           BB_TIME(before));
+}
+
+BB_AWAIT bb_err charging_review_list(bb_str after, size_t limit, struct bb_aside **ret, size_t *ret_count)
+{
+        struct bb_aside *items;
+        bb_rows *rows;
+        size_t count;
+
+        if (after.ptr != NULL && !uuid_valid(after))
+                return BB_E_INVALID;
+        TRY(bb_db_query(
+                &rows,
+                "select aside_id::text, station_id, kind, reason, transaction_id, raw::text, first_at, last_at, count"
+                " from charging.aside where aside_id < $1 order by aside_id desc limit $2",
+                BB_UUID(after.ptr != NULL ? after : LAST_UUID), BB_INT(list_limit(limit))));
+        count = bb_rows_count(rows);
+        items = BB_NEW_ARRAY(struct bb_aside, count + 1);
+        for (size_t i = 0; i < count; i++) {
+                items[i] = (struct bb_aside){
+                        .id = bb_row_str(rows, i, 0),
+                        .station_id = bb_row_str(rows, i, 1),
+                        .kind = bb_row_str(rows, i, 2),
+                        .reason = bb_row_str(rows, i, 3),
+                        .transaction_id = bb_row_int(rows, i, 4, 0),
+                        .report = bb_row_str(rows, i, 5),
+                        .first_ms = bb_row_time(rows, i, 6, 0),
+                        .last_ms = bb_row_time(rows, i, 7, 0),
+                        .count = bb_row_int(rows, i, 8, 0),
+                };
+        }
+        *ret = items;
+        *ret_count = count;
+        return BB_OK;
+}
