@@ -180,10 +180,12 @@ static void frames_are_written_without_blanks(void **state)
                                     .text = BB_STR("must be at most 20 characters")};
 
         (void)state;
-        assert_str(frame_call(BB_STR("1"), "Reset", BB_STR("{\"type\":\"Soft\"}")), "[2,\"1\",\"Reset\",{\"type\":\"Soft\"}]");
+        assert_str(frame_call(BB_STR("1"), "Reset", BB_STR("{\"type\":\"Soft\"}")),
+                   "[2,\"1\",\"Reset\",{\"type\":\"Soft\"}]");
         assert_str(frame_result(BB_STR("ü\n"), BB_STR("{}")), "[3,\"ü\\n\",{}]");
-        assert_str(frame_error(&fault), "[4,\"a\\\"b\",\"PropertyConstraintViolation\",\"/idTag: must be at most 20 characters\","
-                                        "{\"path\":\"/idTag\"}]");
+        assert_str(frame_error(&fault),
+                   "[4,\"a\\\"b\",\"PropertyConstraintViolation\",\"/idTag: must be at most 20 characters\","
+                   "{\"path\":\"/idTag\"}]");
         fault.path = BB_STR("");
         fault.text = BB_STR("no");
         assert_str(frame_error(&fault), "[4,\"a\\\"b\",\"PropertyConstraintViolation\",\"no\",{}]");
@@ -222,8 +224,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(a_null_payload_counts_as_empty, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(results_and_errors_are_read, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(what_is_wrong_is_told_to_whom_it_can_be_told, set_up, tear_down),
-                cmocka_unit_test_setup_teardown(an_id_of_36_characters_is_served_and_one_of_kilobytes_is_not_repeated, set_up,
-                                                tear_down),
+                cmocka_unit_test_setup_teardown(an_id_of_36_characters_is_served_and_one_of_kilobytes_is_not_repeated,
+                                                set_up, tear_down),
                 cmocka_unit_test_setup_teardown(peeking_reads_type_and_id_only, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(frames_are_written_without_blanks, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_description_has_255_characters_at_most, set_up, tear_down),
