@@ -3,9 +3,9 @@
  * One log line and a few numbers for each request. Labels come from the table of routes, never from what a caller sent,
  * so that nobody can fill the memory with series.
  */
-#include "net/request.h"
 #include "base/str.h"
 #include "base/time.h"
+#include "net/request.h"
 
 #define NO_ROUTE "(none)"
 
@@ -71,8 +71,8 @@ void access_end(struct bb_request *req, bb_err err)
         /* The query is left out: it may carry what is nobody's business. */
         bb_log(status >= 500 ? BB_INFO : BB_DEBUG, "http.request", NULL, bb_kv_str("method", req->wire->method),
                bb_kv_str("path", str_sub(req->raw_path, 0, 200)), bb_kv_cstr("route", route),
-               bb_kv_int("status", status), bb_kv_int("bytes", req->response.sent_bytes),
-               bb_kv_int("duration_us", us), bb_kv_str("remote", req->remote), bb_kv_str("actor", actor),
+               bb_kv_int("status", status), bb_kv_int("bytes", req->response.sent_bytes), bb_kv_int("duration_us", us),
+               bb_kv_str("remote", req->remote), bb_kv_str("actor", actor),
                bb_kv_err(req->response.has_problem && req->response.problem.err < 0 ? req->response.problem.err : err),
                bb_kv_cstr("code", req->response.has_problem ? req->response.problem.code : NULL),
                bb_kv_cstr("trace_id", req->trace));

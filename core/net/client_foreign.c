@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * URLs that a tenant or a partner supplied. The name is resolved here, each of its addresses is checked, and libcurl is
- * told to use these and no others; the socket is checked once more when it is opened. So a name that changes its address
- * between the check and the connection gains nothing.
+ * told to use these and no others; the socket is checked once more when it is opened. So a name that changes its
+ * address between the check and the connection gains nothing.
  */
 #include "net/address_guard.h"
 #include "net/client_inner.h"
+#include <arpa/inet.h>
 #include <busbar/log.h>
 #include <busbar/rt.h>
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>

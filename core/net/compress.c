@@ -2,9 +2,9 @@
  *
  * gzip for answers: who accepts it, what is worth it, and the work itself (on a worker thread when it is much).
  */
-#include "net/request.h"
 #include "base/arena.h"
 #include "base/str.h"
+#include "net/request.h"
 #include <zlib.h>
 
 #define ON_LOOP_MAX (64 * 1024) /* about a millisecond */

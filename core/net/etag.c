@@ -3,8 +3,8 @@
  * Versions of objects in requests and answers: If-Match and If-None-Match (RFC 9110 §13). A gzip'ed answer carries the
  * tag with "-gzip" at its end; both forms name the same version when a caller sends them back.
  */
-#include "net/request.h"
 #include "base/str.h"
+#include "net/request.h"
 
 #define GZIP_SUFFIX "-gzip"
 

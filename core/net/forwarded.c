@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who the peer is when trusted proxies stand in between: X-Forwarded-For from the right, up to the first address that is
- * none of ours, and X-Forwarded-Proto. Anybody else's headers of these names mean nothing.
+ * Who the peer is when trusted proxies stand in between: X-Forwarded-For from the right, up to the first address that
+ * is none of ours, and X-Forwarded-Proto. Anybody else's headers of these names mean nothing.
  */
-#include "net/request.h"
 #include "base/arena.h"
 #include "base/str.h"
+#include "net/request.h"
 #include <arpa/inet.h>
 
 /* "192.0.2.1", "192.0.2.1:4711", "2001:db8::1", "[2001:db8::1]:4711" as a plain address; BB_NONE for anything else. */

@@ -195,7 +195,8 @@ static bb_err check_etag(bb_request *req, bb_response *res, bb_str tag)
 
 /* --- WebSocket and outbound --- */
 
-static bb_err ws_accept(bb_plugin_ref *who, bb_request *req, const struct bb_ws_handler *handler, void *user, bb_ws **ret)
+static bb_err ws_accept(bb_plugin_ref *who, bb_request *req, const struct bb_ws_handler *handler, void *user,
+                        bb_ws **ret)
 {
         CHECK_REQUEST(req, BB_E_INVALID);
         return websocket_accept(req->wire, who, req->tenant, handler, user, ret);
@@ -205,8 +206,8 @@ static BB_AWAIT bb_err ws_connect(bb_plugin_ref *who, bb_str url, const struct b
                                   size_t header_count, const char *ca_file, const struct bb_ws_handler *handler,
                                   void *user, bb_ws **ret, int32_t *ret_http_status)
 {
-        return websocket_connect(who, task_tenant(task_current()), url, headers, header_count, ca_file, handler, user, ret,
-                                 ret_http_status);
+        return websocket_connect(who, task_tenant(task_current()), url, headers, header_count, ca_file, handler, user,
+                                 ret, ret_http_status);
 }
 
 const struct bb_http_ops http_ops = {

@@ -3,9 +3,9 @@
  * Idempotency-Key: a POST that is sent again gets the first answer again, and nothing happens twice. Where the answers
  * are kept is the world's business.
  */
-#include "net/request.h"
 #include "base/arena.h"
 #include "base/str.h"
+#include "net/request.h"
 #include <openssl/evp.h>
 
 static bb_str actor_of(const struct bb_request *req)

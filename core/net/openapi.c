@@ -101,8 +101,8 @@ static void add_query_parameters(bb_json *all, const struct bb_route *route)
         for (uint32_t i = 0; i < route->query_count; i++) {
                 struct bb_query_param p = route_query(route, i);
 
-                bb_json_append(all, parameter(bb_cstr(p.name), "query", p.flags & BB_REQUIRED, p.about,
-                                              query_schema(&p)));
+                bb_json_append(all,
+                               parameter(bb_cstr(p.name), "query", p.flags & BB_REQUIRED, p.about, query_schema(&p)));
         }
         if (!(route->flags & BB_ROUTE_LIST))
                 return;
@@ -153,10 +153,10 @@ static bb_json *list_schema(bb_json *item)
         bb_json_append(type, text("null"));
         cursor = object_of("type", type, "description", text("For ?cursor= of the next page; null on the last one."),
                            NULL);
-        return object_of("type", text("object"), "required", required, "properties",
-                         object_of("items", object_of("type", text("array"), "items", item, NULL), "next_cursor", cursor,
-                                   NULL),
-                         NULL);
+        return object_of(
+                "type", text("object"), "required", required, "properties",
+                object_of("items", object_of("type", text("array"), "items", item, NULL), "next_cursor", cursor, NULL),
+                NULL);
 }
 
 static bb_json *success(const struct description *d, const struct bb_route *route)
@@ -328,24 +328,25 @@ static bb_json *shared_parameters(void)
         bb_json *key = object_of("type", text("string"), "minLength", bb_json_new_int(1), "maxLength",
                                  bb_json_new_int(255), NULL);
 
-        return object_of(
-                "limit", parameter(BB_STR("limit"), "query", 0, "How many items at most.", limit), "cursor",
-                parameter(BB_STR("cursor"), "query", 0, "next_cursor of the page before.", string_schema()),
-                "idempotencyKey",
-                parameter(BB_STR("Idempotency-Key"), "header", 0,
-                          "The same request with the same key within 24 hours gets the first answer again.", key),
-                "ifMatch",
-                parameter(BB_STR("If-Match"), "header", 0, "The ETag of the version to change; 412 when it is another.",
-                          string_schema()),
-                NULL);
+        return object_of("limit", parameter(BB_STR("limit"), "query", 0, "How many items at most.", limit), "cursor",
+                         parameter(BB_STR("cursor"), "query", 0, "next_cursor of the page before.", string_schema()),
+                         "idempotencyKey",
+                         parameter(BB_STR("Idempotency-Key"), "header", 0,
+                                   "The same request with the same key within 24 hours gets the first answer again.",
+                                   key),
+                         "ifMatch",
+                         parameter(BB_STR("If-Match"), "header", 0,
+                                   "The ETag of the version to change; 412 when it is another.", string_schema()),
+                         NULL);
 }
 
 static bb_json *components(const struct description *d)
 {
         bb_json *bearer = object_of("type", text("http"), "scheme", text("bearer"), "description",
                                     text("An API key of this network."), NULL);
-        bb_json *problem = object_of("description", text("What went wrong, and the trace_id to ask about it."), "content",
-                                     content("application/problem+json", ref("#/components/schemas/Problem")), NULL);
+        bb_json *problem =
+                object_of("description", text("What went wrong, and the trace_id to ask about it."), "content",
+                          content("application/problem+json", ref("#/components/schemas/Problem")), NULL);
 
         bb_json_set(d->schemas, "Problem", problem_schema());
         return object_of("schemas", d->schemas, "responses", object_of("Problem", problem, NULL), "parameters",

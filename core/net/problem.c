@@ -3,8 +3,8 @@
  * Problems (RFC 9457): what a caller reads when something is refused. The sentences here are for bare error codes; a
  * handler that knows more says it with bb_problem().
  */
-#include "net/request.h"
 #include "base/arena.h"
+#include "net/request.h"
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -152,8 +152,8 @@ bb_str problem_text(int32_t status, const char *code, bb_str detail, bb_json *er
 }
 
 /* Headers that described the answer which the problem replaces. */
-static const char *const dropped_headers[] = {"ETag", "Location", "Content-Disposition", "Cache-Control", "Accept-Ranges",
-                                              "Last-Modified"};
+static const char *const dropped_headers[] = {"ETag",          "Location",      "Content-Disposition",
+                                              "Cache-Control", "Accept-Ranges", "Last-Modified"};
 
 void problem_render(struct bb_response *res)
 {

@@ -72,7 +72,8 @@ extern struct router_world router_world;
 
 /* --- request.c --- */
 struct bb_request *request_new(struct http_request *);
-/* Path, tenant and route. BB_E_INVALID: the path is ill-formed; BB_E_NOT_FOUND; BB_E_UNSUPPORTED: other method, allow set. */
+/* Path, tenant and route. BB_E_INVALID: the path is ill-formed; BB_E_NOT_FOUND; BB_E_UNSUPPORTED: other method, allow
+ * set. */
 bb_err request_locate(struct bb_request *);
 bb_str request_header(const struct bb_request *, const char *name);
 int request_is(const struct bb_request *, const char *method);

@@ -3,11 +3,11 @@
  * What a request's query and body must be before a handler sees it: declared parameters only, JSON where JSON is due,
  * and the shape of the route. Every refusal names what is wrong.
  */
-#include "net/request.h"
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "base/time.h"
+#include "net/request.h"
 
 #define LIST_LIMIT 200
 
@@ -173,8 +173,7 @@ static bb_err parse_body(struct bb_request *req, struct bb_response *res)
         if (bb_json_parse(body, &req->json, &fault) == BB_OK)
                 return BB_OK;
         req->json = NULL;
-        return problem_set(res, BB_E_INVALID, 400, "malformed-json",
-                           bb_print("The body %.*s.", BB_FMT(fault.text)));
+        return problem_set(res, BB_E_INVALID, 400, "malformed-json", bb_print("The body %.*s.", BB_FMT(fault.text)));
 }
 
 static bb_err decode_body(struct bb_request *req, const struct bb_shape *shape, void *ret, struct bb_response *res)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The answer: a handler leaves status, headers and body here, and it is sent as one piece when the handler has returned.
- * Streams leave at once.
+ * The answer: a handler leaves status, headers and body here, and it is sent as one piece when the handler has
+ * returned. Streams leave at once.
  */
-#include "net/request.h"
 #include "base/arena.h"
 #include "base/str.h"
+#include "net/request.h"
 #include "rt/task.h"
 
 #define GZIP_FROM 1024
@@ -170,7 +170,8 @@ void response_settle(struct bb_response *res, bb_err err)
         res->content_type = NULL;
 }
 
-/* A strong validator names one sequence of bytes: the compressed ones get a tag of their own (etag.c knows the suffix). */
+/* A strong validator names one sequence of bytes: the compressed ones get a tag of their own (etag.c knows the suffix).
+ */
 static void tag_as_gzip(struct bb_response *res)
 {
         struct bb_http_header *etag = find_header(res, BB_STR("ETag"));

@@ -3,10 +3,10 @@
  * Files as answers: ranges, validators and the name under which they are saved. Read piece by piece on a worker thread,
  * since a disk can be slow.
  */
-#include "net/request.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/str.h"
+#include "net/request.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -157,7 +157,8 @@ static bb_str file_tag(const struct stat *st)
                                 (unsigned long long)st->st_mtim.tv_nsec / 1000u);
 }
 
-/* Which part is wanted; sets 206 or answers 416. If-Range with anything but our tag: the whole file (RFC 9110 §13.1.5). */
+/* Which part is wanted; sets 206 or answers 416. If-Range with anything but our tag: the whole file (RFC 9110 §13.1.5).
+ */
 static bb_err choose_range(struct bb_response *res, int64_t size, bb_str tag, int64_t *ret_from, int64_t *ret_length)
 {
         const struct bb_request *req = res->request;

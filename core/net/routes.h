@@ -15,15 +15,15 @@ struct route_entry {
         bb_plugin_ref *who;    /* NULL: the router's own */
         bb_str *params;        /* their names, in the order of the path */
         size_t param_count;
-        uint32_t refs;           /* the table's own, and one for each request under way */
-        bb_metric *seconds;      /* the histogram, looked up at first use */
+        uint32_t refs;            /* the table's own, and one for each request under way */
+        bb_metric *seconds;       /* the histogram, looked up at first use */
         struct route_entry *next; /* same path, other method */
 };
 
 struct route_match {
         struct route_entry *entry;
         bb_str values[ROUTE_SEGMENTS]; /* as many as entry->param_count */
-        bb_str allow;                  /* for 405 and OPTIONS: "GET, HEAD, PUT, OPTIONS", BB_NONE when nothing matched */
+        bb_str allow; /* for 405 and OPTIONS: "GET, HEAD, PUT, OPTIONS", BB_NONE when nothing matched */
 };
 
 /* Asked for every candidate: does it exist for the one who asks? */
@@ -35,8 +35,8 @@ void routes_remove(const bb_plugin_ref *who);
 void routes_clear(void);
 
 /* The most specific route for these decoded segments: a literal wins over {name}, which wins over {name...}. Of several
- * that fit the path, the first that has the method wins. BB_E_NOT_FOUND: no such path. BB_E_UNSUPPORTED: not this method;
- * ret->allow says which. A HEAD is answered by the GET route. */
+ * that fit the path, the first that has the method wins. BB_E_NOT_FOUND: no such path. BB_E_UNSUPPORTED: not this
+ * method; ret->allow says which. A HEAD is answered by the GET route. */
 bb_err routes_match(const bb_str *segments, size_t count, bb_str method, route_filter, const void *arg,
                     struct route_match *ret);
 /* All of them, sorted by path. */

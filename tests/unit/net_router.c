@@ -121,10 +121,8 @@ static bb_err wait_long(bb_request *req, bb_response *res)
 
 static const char *const colours[] = {"red", "green", NULL};
 static const struct bb_query_param query[] = {
-        {.name = "name", .type = BB_T_STR},
-        {.name = "open", .type = BB_T_BOOL},
-        {.name = "since", .type = BB_T_TIME},
-        {.name = "colour", .type = BB_T_ENUM, .values = colours},
+        {.name = "name", .type = BB_T_STR},   {.name = "open", .type = BB_T_BOOL},
+        {.name = "since", .type = BB_T_TIME}, {.name = "colour", .type = BB_T_ENUM, .values = colours},
         {.name = "count", .type = BB_T_INT},
 };
 static const struct bb_query_param needed[] = {{.name = "name", .type = BB_T_STR, .flags = BB_REQUIRED}};
@@ -180,7 +178,7 @@ static void a_literal_wins_over_a_parameter_and_that_over_the_rest(void **state)
 
 static void a_path_is_taken_literally(void **state)
 {
-        static const char *const unknown[] = {"/only/",  "//only",      "/ONLY",      "/only/x", "/tell/",  "/nothing",
+        static const char *const unknown[] = {"/only/",     "//only",   "/ONLY",        "/only/x", "/tell/", "/nothing",
                                               "/m/../only", "/tell/..", "/tell/%2e%2E", "/tell/.", "/files", "/"};
 
         (void)state;
@@ -245,9 +243,11 @@ static void what_is_not_ours_does_not_exist(void **state)
 {
         struct {
                 const char *host, *target;
-        } cases[] = {{"sued.test", "/v1/exports"},      {"sued.test", "/v1/exports_"},  {"other.test", "/v1/exports"},
-                     {"nord.test", "/t/sued/v1/exports"}, {"nord.test", "/t/west/v1/exports"}, {"other.test", "/only"},
-                     {"nord.test", "/t/west/only"},     {"nord.test", "/t"},            {"other.test", "/v1/openapi.json"}};
+        } cases[] = {{"sued.test", "/v1/exports"},        {"sued.test", "/v1/exports_"},
+                     {"other.test", "/v1/exports"},       {"nord.test", "/t/sued/v1/exports"},
+                     {"nord.test", "/t/west/v1/exports"}, {"other.test", "/only"},
+                     {"nord.test", "/t/west/only"},       {"nord.test", "/t"},
+                     {"other.test", "/v1/openapi.json"}};
         char first[512] = "";
 
         (void)state;
@@ -333,9 +333,9 @@ static void a_scope_opens_what_it_names(void **state)
         static const struct {
                 const char *key;
                 int status;
-        } cases[] = {{KEY("stations:read"), 200},  {KEY("stations:*"), 200}, {KEY("*"), 200},
-                     {KEY("a:b,stations:read"), 200}, {KEY("stations:"), 403},  {KEY("stations:write"), 403},
-                     {KEY("station:*"), 403},      {KEY("stations:readx"), 403}, {KEY(":*"), 403}};
+        } cases[] = {{KEY("stations:read"), 200},     {KEY("stations:*"), 200},     {KEY("*"), 200},
+                     {KEY("a:b,stations:read"), 200}, {KEY("stations:"), 403},      {KEY("stations:write"), 403},
+                     {KEY("station:*"), 403},         {KEY("stations:readx"), 403}, {KEY(":*"), 403}};
 
         (void)state;
         for (size_t i = 0; i < BB_COUNT(cases); i++)
@@ -373,16 +373,30 @@ static void while_not_ready_all_is_503(void **state)
 
 static void a_query_holds_declared_parameters_once(void **state)
 {
-        static const char *const good[] = {
-                "/list",         "/list?",           "/list?limit=200&cursor=abc&name=",   "/list?open=true&colour=green",
-                "/list?count=-5", "/list?since=2026-01-01T00:00:00%2B01:00", "/list?n%61me=a+b", "/needed?name=x&"};
+        static const char *const good[] = {"/list",
+                                           "/list?",
+                                           "/list?limit=200&cursor=abc&name=",
+                                           "/list?open=true&colour=green",
+                                           "/list?count=-5",
+                                           "/list?since=2026-01-01T00:00:00%2B01:00",
+                                           "/list?n%61me=a+b",
+                                           "/needed?name=x&"};
         static const struct {
                 const char *target, *name;
-        } bad[] = {{"/list?limit=0", "limit"},           {"/list?limit=201", "limit"}, {"/list?limit=1&limit=2", "limit"},
-                   {"/list?limit=+5", "limit"},          {"/list?odd=1", "odd"},       {"/list?name=1&name=1", "name"},
-                   {"/list?open=1", "open"},             {"/list?colour=blue", "colour"}, {"/list?since=today", "since"},
-                   {"/list?count=1.5", "count"},         {"/list?Limit=5", "Limit"},   {"/needed", "name"},
-                   {"/needed?limit=5", "limit"},         {"/list?=1", ""}};
+        } bad[] = {{"/list?limit=0", "limit"},
+                   {"/list?limit=201", "limit"},
+                   {"/list?limit=1&limit=2", "limit"},
+                   {"/list?limit=+5", "limit"},
+                   {"/list?odd=1", "odd"},
+                   {"/list?name=1&name=1", "name"},
+                   {"/list?open=1", "open"},
+                   {"/list?colour=blue", "colour"},
+                   {"/list?since=today", "since"},
+                   {"/list?count=1.5", "count"},
+                   {"/list?Limit=5", "Limit"},
+                   {"/needed", "name"},
+                   {"/needed?limit=5", "limit"},
+                   {"/list?=1", ""}};
 
         (void)state;
         for (size_t i = 0; i < BB_COUNT(good); i++)
@@ -407,8 +421,9 @@ static void a_body_is_json_of_the_right_shape(void **state)
         assert_int_equal(ask("POST", "/body", JSON, "{\"name\":\"abc\",\"count\":3}"), 201);
         assert_body("abc 3");
         assert_int_equal(ask("POST", "/body", NULL, "{\"name\":\"abc\"}"), 201);
-        assert_int_equal(ask("POST", "/body", "Content-Type: Application/JSON ; charset=\"UTF-8\"\r\n", "{\"name\":\"a\"}"),
-                         201);
+        assert_int_equal(
+                ask("POST", "/body", "Content-Type: Application/JSON ; charset=\"UTF-8\"\r\n", "{\"name\":\"a\"}"),
+                201);
         ask("POST", "/body", "Content-Type: text/json\r\n", "{\"name\":\"abc\"}");
         assert_problem(415, "unsupported-media-type");
         ask("POST", "/body", "Content-Type: application/json; charset=latin1\r\n", "{\"name\":\"abc\"}");
@@ -548,8 +563,8 @@ static void stopping_a_plugin_ends_its_requests(void **state)
 
 static void a_table_is_checked(void **state)
 {
-        static const char *const bad[] = {"", "v1", "/a/{b", "/a/b}", "/a/x{b}", "/{rest...}/a", "/{a}/{a}", "/{}", "/{a-b}",
-                                          "/t/x", "/t"};
+        static const char *const bad[] = {"",         "v1",  "/a/{b",  "/a/b}", "/a/x{b}", "/{rest...}/a",
+                                          "/{a}/{a}", "/{}", "/{a-b}", "/t/x",  "/t"};
 
         (void)state;
         log_set_level(BB_ERROR + 1);
@@ -582,7 +597,8 @@ static void strides_of_other_ages_are_read(void **state)
         memcpy(older[0], &r, sizeof(older[0]));
         r.path = "/older/2";
         memcpy(older[1], &r, sizeof(older[1]));
-        assert_int_equal(http_ops.routes(EXPORT, (const struct bb_route *)(const void *)older, 2, sizeof(older[0])), BB_OK);
+        assert_int_equal(http_ops.routes(EXPORT, (const struct bb_route *)(const void *)older, 2, sizeof(older[0])),
+                         BB_OK);
         assert_int_equal(ask("GET", "/newer/2", NULL, NULL), 200);
         assert_body("param");
         assert_int_equal(ask("GET", "/older/2", NULL, NULL), 200);
@@ -590,7 +606,8 @@ static void strides_of_other_ages_are_read(void **state)
         assert_int_equal(ask("GET", "/newer/2", NULL, NULL), 404);
         assert_int_equal(ask("GET", "/v1/exports", NULL, NULL), 404);
         assert_int_equal(ask("GET", "/only", NULL, NULL), 200);
-        assert_int_equal(http_ops.routes(EXPORT, export_routes, BB_COUNT(export_routes), sizeof(export_routes[0])), BB_OK);
+        assert_int_equal(http_ops.routes(EXPORT, export_routes, BB_COUNT(export_routes), sizeof(export_routes[0])),
+                         BB_OK);
         assert_int_equal(ask("GET", "/v1/exports", NULL, NULL), 200);
 }
 
@@ -618,7 +635,8 @@ static int start(void **state)
         (void)state;
         world_start(router_service());
         router_init(&test_world);
-        assert_int_equal(http_ops.routes(STATIONS, station_routes, BB_COUNT(station_routes), sizeof(station_routes[0])), 0);
+        assert_int_equal(http_ops.routes(STATIONS, station_routes, BB_COUNT(station_routes), sizeof(station_routes[0])),
+                         0);
         assert_int_equal(http_ops.routes(EXPORT, export_routes, BB_COUNT(export_routes), sizeof(export_routes[0])), 0);
         return 0;
 }

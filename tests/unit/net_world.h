@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A small world for tests of the router: two tenants, two plugins of which the second tenant lacks one, people, a memory
- * for Idempotency-Keys, a listener on loopback, and a client of raw bytes. Included by one file of a test each.
+ * A small world for tests of the router: two tenants, two plugins of which the second tenant lacks one, people, a
+ * memory for Idempotency-Keys, a listener on loopback, and a client of raw bytes. Included by one file of a test each.
  */
 #ifndef TESTS_UNIT_NET_WORLD_H
 #define TESTS_UNIT_NET_WORLD_H
@@ -26,6 +26,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define HELPER static __attribute__((unused)) /* not every test needs all of them */
 
 /* --- who there is --- */
 
@@ -74,7 +76,8 @@ static const char *world_plugin_name(const bb_plugin_ref *who)
 }
 
 /* "Bearer <scopes, separated by commas>"; "Bearer down" is a database that is away. */
-static BB_AWAIT bb_err world_authenticate(bb_str authorization, bb_str remote, struct bb_principal *ret, bb_str *ret_why)
+static BB_AWAIT bb_err world_authenticate(bb_str authorization, bb_str remote, struct bb_principal *ret,
+                                          bb_str *ret_why)
 {
         bb_str *scopes = BB_NEW_ARRAY(bb_str, 8), rest;
 
@@ -183,7 +186,7 @@ static bb_err world_idempotency_end(bb_str actor, bb_str route, bb_str key, int3
         return BB_OK;
 }
 
-static const struct router_world test_world = {
+HELPER const struct router_world test_world = {
         .tenant_by_host = world_by_host,
         .tenant_by_id = world_by_id,
         .tenant_has = world_tenant_has,
@@ -202,7 +205,7 @@ static const struct router_world test_world = {
 static struct http_listener *world_listener;
 static int32_t world_port;
 
-static void world_start(const struct http_service *service)
+HELPER void world_start(const struct http_service *service)
 {
         static const struct http_limits limits = {.max_connections = 100};
 
@@ -212,12 +215,13 @@ static void world_start(const struct http_service *service)
         assert_int_equal(http_listen("127.0.0.1:0", NULL, service, &limits, &world_listener, &world_port), BB_OK);
 }
 
-static void world_stop(void)
+HELPER void world_stop(void)
 {
         for (size_t i = 0; i < BB_COUNT(kept); i++)
                 kept_free(&kept[i]);
         http_listener_stop_accepting(world_listener);
         http_listener_drain(world_listener, 1000);
+        task_cancel_group(NULL, NULL);
         for (int i = 0; i < 200 && (task_count() > 0 || http_listener_count(world_listener) > 0); i++)
                 loop_turn(10);
         http_listener_free(world_listener);
@@ -233,7 +237,7 @@ struct reply {
 
 static struct reply last; /* of the last ask() */
 
-static bb_str reply_header(const char *name)
+HELPER bb_str reply_header(const char *name)
 {
         bb_str rest = last.head, line;
 
@@ -246,7 +250,7 @@ static bb_str reply_header(const char *name)
         return BB_NONE;
 }
 
-static int client_socket(void)
+HELPER int client_socket(void)
 {
         struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)world_port)};
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -257,7 +261,7 @@ static int client_socket(void)
         return fd;
 }
 
-static void read_all(int fd)
+HELPER void read_all(int fd)
 {
         char piece[16384];
         ssize_t got = -1;
@@ -272,7 +276,7 @@ static void read_all(int fd)
         assert_int_equal(got, 0); /* the server ended it, we did not give up */
 }
 
-static void split_reply(void)
+HELPER void split_reply(void)
 {
         bb_str all = buf_str(&last.bytes);
 
@@ -289,7 +293,7 @@ static void split_reply(void)
 }
 
 /* Sends the bytes, keeps the reply in `last`, returns its status. */
-static int ask_raw(bb_str bytes)
+HELPER int ask_raw(bb_str bytes)
 {
         int fd = client_socket();
 
@@ -304,7 +308,7 @@ static int ask_raw(bb_str bytes)
 }
 
 /* HTTP/1.0 for answers in one piece whatever their length. `headers`: complete lines. */
-static int ask_host(const char *host, const char *method, const char *target, const char *headers, const char *body)
+HELPER int ask_host(const char *host, const char *method, const char *target, const char *headers, const char *body)
 {
         struct buf b = {.ptr = NULL};
         int status;
@@ -318,7 +322,7 @@ static int ask_host(const char *host, const char *method, const char *target, co
         return status;
 }
 
-static int ask(const char *method, const char *target, const char *headers, const char *body)
+HELPER int ask(const char *method, const char *target, const char *headers, const char *body)
 {
         return ask_host("nord.test", method, target, headers, body);
 }
@@ -326,13 +330,13 @@ static int ask(const char *method, const char *target, const char *headers, cons
 #define KEY(scopes) "Authorization: Bearer " scopes "\r\n"
 #define JSON "Content-Type: application/json\r\n"
 
-static void assert_body(const char *expected)
+HELPER void assert_body(const char *expected)
 {
         assert_string_equal(last.body.ptr, expected);
 }
 
 /* One member of the reply's body, which must be a JSON object. */
-static bb_str body_member(const char *name)
+HELPER bb_str body_member(const char *name)
 {
         struct bb_fault fault;
         bb_json *j, *value;
@@ -342,12 +346,12 @@ static bb_str body_member(const char *name)
         return bb_json_kind(value) == BB_J_STR ? bb_json_str(value) : value != NULL ? bb_json_text(value) : BB_NONE;
 }
 
-static void assert_str(bb_str actual, const char *expected)
+HELPER void assert_str(bb_str actual, const char *expected)
 {
         assert_string_equal(bb_str_c(actual), expected);
 }
 
-static void assert_problem(int status, const char *code)
+HELPER void assert_problem(int status, const char *code)
 {
         if (last.status != status || !bb_str_is(body_member("code"), code))
                 print_message("%.*s\n", BB_FMT(buf_str(&last.bytes)));
