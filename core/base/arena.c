@@ -26,10 +26,10 @@ enum { BORDER = 0 };
 
 enum {
         ALIGN = 16,
-        FIRST_BYTES = 8 * 1024,      /* with the arena itself; most tasks need no more */
+        FIRST_BYTES = 8 * 1024, /* with the arena itself; most tasks need no more */
         BLOCK_BYTES = 16 * 1024,
         BLOCK_BYTES_MOST = 64 * 1024,
-        BIG_BYTES = 4 * 1024         /* from here on a block of its own: a block wastes a quarter at most */
+        BIG_BYTES = 4 * 1024 /* from here on a block of its own: a block wastes a quarter at most */
 };
 
 struct block {

@@ -16,8 +16,8 @@ const struct bb_json_ops *bb_json_ = &base_json_ops;
 /* A value takes some 200 bytes, so that a megabyte of "[]," would become a hundred. */
 enum { VALUES_MOST = 200000, WRITE_DEPTH_MOST = 256 };
 
-/* Where json_member() was last. jansson walks its members by a chain; asking for one after the other must not start from
- * the front each time. Forgotten whenever an object may have changed or died. */
+/* Where json_member() was last. jansson walks its members by a chain; asking for one after the other must not start
+ * from the front each time. Forgotten whenever an object may have changed or died. */
 static _Thread_local struct {
         const json_t *object;
         void *iterator;
@@ -39,8 +39,8 @@ static bb_json *keep(json_t *value)
         return json_wrap(value);
 }
 
-/* jansson recurses up to 2048 levels, too deep for a task's stack, and has no limit on the number of values. So the text
- * is looked over first. Returns what is wrong, or NULL. */
+/* jansson recurses up to 2048 levels, too deep for a task's stack, and has no limit on the number of values. So the
+ * text is looked over first. Returns what is wrong, or NULL. */
 static const char *check_size(bb_str text, int32_t *ret_line)
 {
         size_t values = 0;
@@ -286,9 +286,14 @@ static json_t *repaired_string(bb_str s)
         _cleanup_buf_ struct buf good = {.ptr = NULL};
         size_t step;
 
-        for (size_t i = 0; i < s.len; i += step > 0 ? step : 1) {
+        for (size_t i = 0; i < s.len; i += step) {
                 step = str_utf8_step(s.ptr + i, s.len - i);
-                buf_add(&good, step > 0 ? s.ptr + i : "\xef\xbf\xbd", step > 0 ? step : 3);
+                if (step > 0) {
+                        buf_add(&good, s.ptr + i, step);
+                        continue;
+                }
+                buf_add(&good, "\xef\xbf\xbd", 3);
+                step = 1;
         }
         return json_stringn_nocheck(buf_str(&good).ptr, good.len);
 }
@@ -328,7 +333,8 @@ static void json_set(bb_json *object, const char *name, bb_json *value)
         if (value == NULL)
                 return;
         if (json_object_set(json_of(object), name, json_of(value)) < 0)
-                bb_log(BB_ERROR, "json.set", "a value was set in what is no object, in itself, or under an ill-formed name");
+                bb_log(BB_ERROR, "json.set",
+                       "a value was set in what is no object, in itself, or under an ill-formed name");
 }
 
 static void json_append_item(bb_json *array, bb_json *value)

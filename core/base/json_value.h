@@ -29,7 +29,8 @@ bb_err json_parse(bb_str text, bb_json **ret, struct bb_fault *ret_fault);
 /* Compact text. */
 void json_write(struct buf *out, const json_t *);
 
-/* A value at `at` (f->offset already added) from what JSON or text gave; `ret_fault` gets kind and text. (shape_value.c) */
+/* A value at `at` (f->offset already added) from what JSON or text gave; `ret_fault` gets kind and text.
+ * (shape_value.c) */
 bb_err shape_take_str(const struct bb_field *, bb_str, void *at, struct bb_fault *ret_fault);
 bb_err shape_take_int(const struct bb_field *, int64_t, void *at, struct bb_fault *ret_fault);
 bb_err shape_take_bool(int32_t, void *at);

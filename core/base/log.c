@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One line of JSON for each thing worth telling, written with one write(2). Masking is by the name of a field and by what
- * stands in its text (mask.c), so that a careless caller does not print a password.
+ * One line of JSON for each thing worth telling, written with one write(2). Masking is by the name of a field and by
+ * what stands in its text (mask.c), so that a careless caller does not print a password.
  */
 #include "base/log.h"
 #include "base/mask.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Finds secrets in free text and JSON. Each word that announces one has a rule; a rule marks the bytes of the secret, and
- * at the end every run of marks becomes "***". A rule looks at its surroundings only, so that half a message or a
+ * Finds secrets in free text and JSON. Each word that announces one has a rule; a rule marks the bytes of the secret,
+ * and at the end every run of marks becomes "***". A rule looks at its surroundings only, so that half a message or a
  * sentence with a stray quote does not lead it astray. When in doubt, it masks.
  */
 #include "base/mask.h"
@@ -90,7 +90,8 @@ int mask_is_secret_name(bb_str name)
         return has_any_word(name, words, BB_COUNT(words)) && !is_harmless_name(name);
 }
 
-/* The backslashes before position i. A quote inside JSON inside a JSON string has one more than it would have outside. */
+/* The backslashes before position i. A quote inside JSON inside a JSON string has one more than it would have outside.
+ */
 static size_t slashes_before(const struct text *t, size_t i, size_t least)
 {
         size_t n = 0;
@@ -222,8 +223,8 @@ static void mark_value_member(struct text *t, size_t i, int level)
         }
 }
 
-/* OCPP: {"key":"AuthorizationKey","value":"…"}, in either order, and the answer's with "readonly" between them. The name
- * is at [from, to), `open` is its opening quote (or the backslash before it). */
+/* OCPP: {"key":"AuthorizationKey","value":"…"}, in either order, and the answer's with "readonly" between them. The
+ * name is at [from, to), `open` is its opening quote (or the backslash before it). */
 static void mark_ocpp_key(struct text *t, size_t open, int level)
 {
         size_t i = open;
@@ -236,8 +237,9 @@ static void mark_ocpp_key(struct text *t, size_t open, int level)
 
 static int is_assigned_secret(bb_str name)
 {
-        static const char *const words[] = {"passw",  "passphrase", "secret",      "authorization", "api_key",   "apikey",
-                                            "api-key", "private_key", "privatekey", "access_key",    "accesskey", "token"};
+        static const char *const words[] = {"passw",      "passphrase", "secret",    "authorization",
+                                            "api_key",    "apikey",     "api-key",   "private_key",
+                                            "privatekey", "access_key", "accesskey", "token"};
 
         return has_any_word(name, words, BB_COUNT(words)) && !is_harmless_name(name);
 }
@@ -265,7 +267,8 @@ static void rule_name(struct text *t, size_t i, size_t len)
                 mark_ocpp_key(t, from - 1 - (size_t)(level && from > 1), level);
         else if (!quoted && at_char(t, next, '='))
                 mark_assigned(t, next + 1);
-        else if (!quoted && at_char(t, next, ':') && (contains_word(name, "authorization") || contains_word(name, "api-key")))
+        else if (!quoted && at_char(t, next, ':') &&
+                 (contains_word(name, "authorization") || contains_word(name, "api-key")))
                 mark_line(t, next + 1);
 }
 
@@ -279,7 +282,8 @@ static void rule_scheme(struct text *t, size_t i, size_t len)
 {
         size_t from = i + len, end = from;
 
-        while (end < t->len && (is_name_char(t->ptr[end]) || (t->ptr[end] != '\0' && strchr("._~+/=", t->ptr[end]) != NULL)))
+        while (end < t->len &&
+               (is_name_char(t->ptr[end]) || (t->ptr[end] != '\0' && strchr("._~+/=", t->ptr[end]) != NULL)))
                 end++;
         if (end - from >= 16)
                 mark(t, from, end);
@@ -305,10 +309,12 @@ static const struct rule {
         const char *word; /* in lower case */
         void (*apply)(struct text *, size_t at, size_t len);
 } rules[] = {
-        {"://", rule_url},        {"passw", rule_name},      {"passphrase", rule_name}, {"secret", rule_name},
-        {"authorization", rule_name}, {"token", rule_name},  {"api_key", rule_name},    {"apikey", rule_name},
-        {"api-key", rule_name},   {"private_key", rule_name}, {"privatekey", rule_name}, {"access_key", rule_name},
-        {"accesskey", rule_name}, {"cookie:", rule_cookie},  {"bearer ", rule_scheme},  {"basic ", rule_scheme},
+        {"://", rule_url},          {"passw", rule_name},         {"passphrase", rule_name},
+        {"secret", rule_name},      {"authorization", rule_name}, {"token", rule_name},
+        {"api_key", rule_name},     {"apikey", rule_name},        {"api-key", rule_name},
+        {"private_key", rule_name}, {"privatekey", rule_name},    {"access_key", rule_name},
+        {"accesskey", rule_name},   {"cookie:", rule_cookie},     {"bearer ", rule_scheme},
+        {"basic ", rule_scheme},
 };
 
 static char lower(char c)

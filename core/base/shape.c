@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Decoding by shape: checks a JSON value against a table and fills a struct from it. Faults are found in the order of the
- * table, members that it does not know come last. The hot path of every message, so it allocates nothing but arrays and
- * nested structs; paths are put together only when there is a fault to tell.
+ * Decoding by shape: checks a JSON value against a table and fills a struct from it. Faults are found in the order of
+ * the table, members that it does not know come last. The hot path of every message, so it allocates nothing but arrays
+ * and nested structs; paths are put together only when there is a fault to tell.
  */
 #include "base/arena.h"
 #include "base/json.h"
@@ -10,7 +10,6 @@
 #include "base/number.h"
 #include "base/str.h"
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 
 enum { LOCAL_FIELDS = 64, PATH_NAME_BYTES_MOST = 128 };
@@ -55,8 +54,8 @@ static bb_err set_path(struct bb_fault *fault, const struct place *p)
 static bb_err fault_type(struct bb_fault *fault, const char *expected, const json_t *value)
 {
         static const char *const kinds[] = {
-                [JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array",  [JSON_STRING] = "a string",
-                [JSON_INTEGER] = "a number", [JSON_REAL] = "a number",   [JSON_TRUE] = "true",
+                [JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array", [JSON_STRING] = "a string",
+                [JSON_INTEGER] = "a number", [JSON_REAL] = "a number",  [JSON_TRUE] = "true",
                 [JSON_FALSE] = "false",      [JSON_NULL] = "null",
         };
 
@@ -81,7 +80,7 @@ static bb_err take_int(const struct bb_field *f, const json_t *v, void *at, stru
                 return fault_type(fault, "a whole number", v);
         /* "1.0" and "1e3" are integers to JSON Schema, and some stations' serialisers write them. */
         real = json_real_value(v);
-        if (real != trunc(real) || fabs(real) > exact)
+        if (real < -exact || real > exact || (double)(int64_t)real != real)
                 return shape_fault(fault, BB_FAULT_TYPE, "must be a whole number");
         return shape_take_int(f, (int64_t)real, at, fault);
 }
@@ -170,8 +169,8 @@ static bb_err check_item_count(const struct bb_field *f, size_t count, struct bb
                 return shape_fault(fault, BB_FAULT_MISSING, "must have at most %lld item%s, has %zu", (long long)f->max,
                                    f->max == 1 ? "" : "s", count);
         if (f->min > 0 && (int64_t)count < f->min)
-                return shape_fault(fault, BB_FAULT_MISSING, "must have at least %lld item%s, has %zu", (long long)f->min,
-                                   f->min == 1 ? "" : "s", count);
+                return shape_fault(fault, BB_FAULT_MISSING, "must have at least %lld item%s, has %zu",
+                                   (long long)f->min, f->min == 1 ? "" : "s", count);
         return BB_OK;
 }
 

@@ -107,7 +107,9 @@ static int is_type(int32_t type)
 static void put_array(struct buf *out, const struct bb_field *f, const void *at)
 {
         const struct bb_array *a = at;
-        struct bb_field item = {.type = f->item != 0 ? f->item : BB_T_OBJECT, .values = f->values, .scale = f->scale,
+        struct bb_field item = {.type = f->item != 0 ? f->item : BB_T_OBJECT,
+                                .values = f->values,
+                                .scale = f->scale,
                                 .shape = f->shape};
         size_t stride = shape_item_size(f);
 

@@ -77,7 +77,8 @@ static void set_type(bb_json *schema, const char *type, int nullable)
 /* A $ref alone cannot say "or null". */
 static bb_json *nullable_ref(bb_json *ref)
 {
-        bb_json *schema = base_json_ops.new_object(), *choice = base_json_ops.new_array(), *null = base_json_ops.new_object();
+        bb_json *schema = base_json_ops.new_object(), *choice = base_json_ops.new_array(),
+                *null = base_json_ops.new_object();
 
         base_json_ops.set(null, "type", text_value("null"));
         base_json_ops.append(choice, ref);
@@ -112,8 +113,10 @@ static bb_json *type_schema(const struct bb_field *f, bb_json *components)
                 base_json_ops.set(schema, "enum", values);
         }
         if (f->type == BB_T_ARRAY) {
-                struct bb_field item = {.type = f->item != 0 ? f->item : BB_T_OBJECT, .values = f->values,
-                                        .scale = f->scale, .shape = f->shape};
+                struct bb_field item = {.type = f->item != 0 ? f->item : BB_T_OBJECT,
+                                        .values = f->values,
+                                        .scale = f->scale,
+                                        .shape = f->shape};
 
                 base_json_ops.set(schema, "items", type_schema(&item, components));
         }

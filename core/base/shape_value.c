@@ -39,8 +39,8 @@ int shape_has_max(const struct bb_field *f)
 size_t shape_item_size(const struct bb_field *f)
 {
         static const size_t sizes[] = {
-                [BB_T_STR] = sizeof(bb_str),      [BB_T_INT] = sizeof(int64_t),  [BB_T_BOOL] = sizeof(int32_t),
-                [BB_T_TIME] = sizeof(int64_t),    [BB_T_ENUM] = sizeof(int32_t), [BB_T_DECIMAL] = sizeof(int64_t),
+                [BB_T_STR] = sizeof(bb_str),     [BB_T_INT] = sizeof(int64_t),   [BB_T_BOOL] = sizeof(int32_t),
+                [BB_T_TIME] = sizeof(int64_t),   [BB_T_ENUM] = sizeof(int32_t),  [BB_T_DECIMAL] = sizeof(int64_t),
                 [BB_T_JSON] = sizeof(bb_json *), [BB_T_INT32] = sizeof(int32_t),
         };
 
@@ -70,8 +70,9 @@ bb_err shape_take_str(const struct bb_field *f, bb_str s, void *at, struct bb_fa
                 int64_t count = (int64_t)str_utf8_count(s);
 
                 if (count < f->min)
-                        return shape_fault(fault, BB_FAULT_VALUE, "must be at least %lld %s, is %lld", (long long)f->min,
-                                           plural(f->min, "character", "characters"), (long long)count);
+                        return shape_fault(fault, BB_FAULT_VALUE, "must be at least %lld %s, is %lld",
+                                           (long long)f->min, plural(f->min, "character", "characters"),
+                                           (long long)count);
         }
         *(bb_str *)at = s;
         return BB_OK;
@@ -125,8 +126,8 @@ static bb_err fault_not_listed(const struct bb_field *f, struct bb_fault *fault)
                         buf_add_c(&list, f->values[i + 1] != NULL ? ", " : " or ");
                 buf_add_c(&list, f->values[i]);
         }
-        return shape_fault(fault, BB_FAULT_VALUE, "must be %s%.*s", f->values[0] != NULL && f->values[1] != NULL ? "one of " : "",
-                           BB_FMT(buf_str(&list)));
+        return shape_fault(fault, BB_FAULT_VALUE, "must be %s%.*s",
+                           f->values[0] != NULL && f->values[1] != NULL ? "one of " : "", BB_FMT(buf_str(&list)));
 }
 
 bb_err shape_take_enum(const struct bb_field *f, bb_str s, void *at, struct bb_fault *fault)
@@ -158,9 +159,11 @@ bb_err shape_take_decimal(const struct bb_field *f, bb_str text, void *at, struc
         if (str_to_decimal(text, f->scale, &v) < 0)
                 return shape_fault(fault, BB_FAULT_VALUE, "must be a number of a sensible size");
         if (shape_has_min(f) && v < f->min)
-                return shape_fault(fault, BB_FAULT_VALUE, "must be at least %.*s", BB_FMT(decimal_text(f->min, f->scale)));
+                return shape_fault(fault, BB_FAULT_VALUE, "must be at least %.*s",
+                                   BB_FMT(decimal_text(f->min, f->scale)));
         if (shape_has_max(f) && v > f->max)
-                return shape_fault(fault, BB_FAULT_VALUE, "must be at most %.*s", BB_FMT(decimal_text(f->max, f->scale)));
+                return shape_fault(fault, BB_FAULT_VALUE, "must be at most %.*s",
+                                   BB_FMT(decimal_text(f->max, f->scale)));
         *(int64_t *)at = v;
         return BB_OK;
 }
@@ -197,8 +200,12 @@ static bb_err text_enum(const struct bb_field *f, bb_str text, void *at, struct 
 bb_err shape_scalar_from_text(const struct bb_field *f, bb_str text, void *ret_struct, bb_str *ret_why)
 {
         static bb_err (*const takes[])(const struct bb_field *, bb_str, void *, struct bb_fault *) = {
-                [BB_T_STR] = text_str,   [BB_T_INT] = text_int,   [BB_T_INT32] = text_int,
-                [BB_T_BOOL] = text_bool, [BB_T_ENUM] = text_enum, [BB_T_TIME] = shape_take_time,
+                [BB_T_STR] = text_str,
+                [BB_T_INT] = text_int,
+                [BB_T_INT32] = text_int,
+                [BB_T_BOOL] = text_bool,
+                [BB_T_ENUM] = text_enum,
+                [BB_T_TIME] = shape_take_time,
                 [BB_T_DECIMAL] = shape_take_decimal,
         };
         struct bb_fault fault = {.kind = BB_FAULT_NONE};

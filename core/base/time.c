@@ -88,7 +88,8 @@ static char *put_digits(char *p, int64_t v, int width)
 
 size_t time_format(int64_t ms, char *ret)
 {
-        const int64_t least = -62167219200000, most = 253402300799999; /* the years 0000 to 9999: more cannot be written */
+        const int64_t least = -62167219200000,
+                      most = 253402300799999; /* the years 0000 to 9999: more cannot be written */
         int64_t year, month, day, days, rest;
         char *p = ret;
 

@@ -38,13 +38,20 @@ struct report {
 };
 static const struct bb_field report_fields[] = {
         {.name = "connectorId", .type = BB_T_INT32, .flags = BB_REQUIRED, .offset = offsetof(struct report, connector)},
-        {.name = "transactionId", .type = BB_T_INT, .flags = BB_NULLABLE, .offset = offsetof(struct report, transaction)},
+        {.name = "transactionId",
+         .type = BB_T_INT,
+         .flags = BB_NULLABLE,
+         .offset = offsetof(struct report, transaction)},
         {.name = "timestamp", .type = BB_T_TIME, .offset = offsetof(struct report, at_ms)},
         {.name = "values", .type = BB_T_ARRAY, .offset = offsetof(struct report, values), .shape = &Value, .max = 100},
         {.name = "words", .type = BB_T_ARRAY, .item = BB_T_STR, .offset = offsetof(struct report, words)},
         {.name = "times", .type = BB_T_ARRAY, .item = BB_T_TIME, .offset = offsetof(struct report, times)},
         {.name = "inner", .type = BB_T_OBJECT, .offset = offsetof(struct report, inner), .shape = &Value},
-        {.name = "outer", .type = BB_T_OBJECT, .flags = BB_PTR, .offset = offsetof(struct report, outer), .shape = &Value},
+        {.name = "outer",
+         .type = BB_T_OBJECT,
+         .flags = BB_PTR,
+         .offset = offsetof(struct report, outer),
+         .shape = &Value},
         {.name = "any", .type = BB_T_JSON, .offset = offsetof(struct report, any)},
         {.name = "done", .type = BB_T_BOOL, .offset = offsetof(struct report, done)},
 };
@@ -65,7 +72,8 @@ static void shape_round_trip(bb_str input)
         bb_str once, twice;
 
         if (bb_shape_decode_text(&Report, input, &report, &fault) < 0) {
-                must(fault.kind != BB_FAULT_NONE && fault.text.len > 0 && fault.path.ptr != NULL, "a fault is told in full");
+                must(fault.kind != BB_FAULT_NONE && fault.text.len > 0 && fault.path.ptr != NULL,
+                     "a fault is told in full");
                 must(str_utf8_valid(fault.path) && str_utf8_valid(fault.text), "a fault is told in UTF-8");
                 return;
         }

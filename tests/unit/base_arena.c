@@ -212,13 +212,11 @@ static void list_items_come_in_order_and_leave(void **state)
         assert_true(list_empty(&head));
         for (int i = 0; i < 3; i++)
                 list_append(&head, &items[i].link);
-        LIST_EACH(at, &head)
-        {
+        LIST_EACH (at, &head) {
                 sum = sum * 10 + LIST_OF(struct item, link, at)->number;
         }
         assert_int_equal(sum, 12);
-        LIST_EACH_SAFE(at, save, &head)
-        {
+        LIST_EACH_SAFE (at, save, &head) {
                 list_remove(at);
                 list_remove(at);
         }

@@ -44,9 +44,22 @@ static bb_json *parsed(const char *text)
 static void what_is_read_is_written_again(void **state)
 {
         static const char *const texts[] = {
-                "{}",   "[]",   "null", "true", "false", "0", "-1", "9223372036854775807", "-9223372036854775808", "0.1",
-                "1.5e+300", "\"\"", "\"a\\\"\\\\\\n\\u0001\"", "{\"b\":1,\"a\":[1,2,{\"c\":null}],\"0\":\"x\"}",
-                "[\"gr\xc3\xbc\xc3\x9f\",\"\xf0\x9f\x94\x8c\"]", "\"\\u0000\"",
+                "{}",
+                "[]",
+                "null",
+                "true",
+                "false",
+                "0",
+                "-1",
+                "9223372036854775807",
+                "-9223372036854775808",
+                "0.1",
+                "1.5e+300",
+                "\"\"",
+                "\"a\\\"\\\\\\n\\u0001\"",
+                "{\"b\":1,\"a\":[1,2,{\"c\":null}],\"0\":\"x\"}",
+                "[\"gr\xc3\xbc\xc3\x9f\",\"\xf0\x9f\x94\x8c\"]",
+                "\"\\u0000\"",
         };
         (void)state;
 
@@ -122,7 +135,8 @@ static void depth_and_number_are_limited(void **state)
 
 static void values_are_looked_at(void **state)
 {
-        bb_json *j = parsed("{\"i\":-5,\"r\":1.5,\"s\":\"x\",\"b\":true,\"n\":null,\"a\":[1,2],\"o\":{\"p\":1}}"), *value;
+        bb_json *j = parsed("{\"i\":-5,\"r\":1.5,\"s\":\"x\",\"b\":true,\"n\":null,\"a\":[1,2],\"o\":{\"p\":1}}"),
+                *value;
         bb_str name;
         (void)state;
 

@@ -13,6 +13,7 @@
 /* after the above */
 #include <cmocka.h>
 #include <jansson.h>
+#include <pthread.h>
 
 static char last[64 * 1024];
 static int lines;
@@ -135,8 +136,9 @@ static void levels_are_sifted(void **state)
 
 static void secret_fields_are_masked(void **state)
 {
-        static const char *const secret[] = {"password", "db_password", "Authorization", "client_secret", "api_key",
-                                             "access_token", "key", "AuthorizationKey", "set-cookie"};
+        static const char *const secret[] = {"password",      "db_password",      "Authorization",
+                                             "client_secret", "api_key",          "access_token",
+                                             "key",           "AuthorizationKey", "set-cookie"};
         static const char *const shown[] = {"key_id", "token_uid", "idTag", "station", "token_count", "remote"};
         (void)state;
 
@@ -192,6 +194,35 @@ static void a_line_is_one_write(void **state)
         close(ends[1]);
 }
 
+static void *log_a_lot(void *arg)
+{
+        for (int i = 0; i < 200; i++)
+                bb_log(BB_INFO, "thread.line", "password=x", bb_kv_int("number", i), bb_kv_cstr("who", arg));
+        return NULL;
+}
+
+static void count_good_lines(bb_str line, void *arg)
+{
+        json_t *j = json_loadb(line.ptr, line.len, JSON_REJECT_DUPLICATES, NULL);
+
+        *(int *)arg += j != NULL;
+        json_decref(j);
+}
+
+static void threads_do_not_mix_their_lines(void **state)
+{
+        pthread_t threads[4];
+        int good = 0;
+        (void)state;
+
+        log_capture(count_good_lines, &good);
+        for (size_t i = 0; i < BB_COUNT(threads); i++)
+                assert_int_equal(pthread_create(&threads[i], NULL, log_a_lot, NULL), 0);
+        for (size_t i = 0; i < BB_COUNT(threads); i++)
+                assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_int_equal(good, 800);
+}
+
 static void free_text_is_masked(void **state)
 {
         static const char *const texts[][2] = {
@@ -218,10 +249,12 @@ static void free_text_is_masked(void **state)
                 {"{\"password\":null,\"AuthorizationKey\":\"k\"}", "{\"password\":null,\"AuthorizationKey\":\"***\"}"},
                 {"{\"idToken\":\"A1\",\"idTag\":\"B2\",\"token_uid\":\"C3\"}",
                  "{\"idToken\":\"A1\",\"idTag\":\"B2\",\"token_uid\":\"C3\"}"},
-                {"{\"key\":\"HeartbeatInterval\",\"value\":\"60\"}", "{\"key\":\"HeartbeatInterval\",\"value\":\"60\"}"},
+                {"{\"key\":\"HeartbeatInterval\",\"value\":\"60\"}",
+                 "{\"key\":\"HeartbeatInterval\",\"value\":\"60\"}"},
                 {"[2,\"1\",\"ChangeConfiguration\",{\"key\":\"AuthorizationKey\",\"value\":\"0011\"}]",
                  "[2,\"1\",\"ChangeConfiguration\",{\"key\":\"AuthorizationKey\",\"value\":\"***\"}]"},
-                {"{\"value\":\"a{\\\"}b\",\"key\":\"authorizationkey\"}", "{\"value\":\"***\",\"key\":\"authorizationkey\"}"},
+                {"{\"value\":\"a{\\\"}b\",\"key\":\"authorizationkey\"}",
+                 "{\"value\":\"***\",\"key\":\"authorizationkey\"}"},
                 {"{\"configurationKey\":[{\"key\":\"A\",\"readonly\":false,\"value\":\"1\"},"
                  "{\"key\" : \"AuthorizationKey\", \"readonly\" : false, \"value\" : \"x\"},"
                  "{\"key\":\"B\",\"value\":\"2\"}]}",
@@ -249,8 +282,9 @@ static void free_text_is_masked(void **state)
 /* Every cut of a message with secrets: the mask must not read beyond its end, nor show more than the cut held. */
 static void half_messages_do_no_harm(void **state)
 {
-        bb_str whole = BB_STR("x {\"value\":\"p\\\\\",\"key\":\"AuthorizationKey\",\"o\":\"{\\\"secret\\\":\\\"q\\\"}\"} "
-                              "https://a:b@c password='d' Authorization: e Bearer ");
+        bb_str whole =
+                BB_STR("x {\"value\":\"p\\\\\",\"key\":\"AuthorizationKey\",\"o\":\"{\\\"secret\\\":\\\"q\\\"}\"} "
+                       "https://a:b@c password='d' Authorization: e Bearer ");
         (void)state;
 
         for (size_t from = 0; from < whole.len; from++) {
@@ -289,8 +323,8 @@ static void metrics_are_rendered(void **state)
         open = bb_metric_get(BB_METRIC_GAUGE, "zz_open", "Open\\ ones,\nnow.");
         bb_metric_set(open, 3);
         bb_metric_add(open, -1.5);
-        heartbeats = bb_metric_get(BB_METRIC_COUNTER, "ocpp_messages_total", "Messages.", bb_kv_cstr("action", "Heartbeat"),
-                                   bb_kv_cstr("odd", "a\"b\\c\nd"));
+        heartbeats = bb_metric_get(BB_METRIC_COUNTER, "ocpp_messages_total", "Messages.",
+                                   bb_kv_cstr("action", "Heartbeat"), bb_kv_cstr("odd", "a\"b\\c\nd"));
         bb_metric_add(heartbeats, 1);
         bb_metric_add(heartbeats, 2);
         bb_metric_add(heartbeats, -5);
@@ -342,6 +376,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(secret_fields_are_masked, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(long_texts_are_cut, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_line_is_one_write, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(threads_do_not_mix_their_lines, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(free_text_is_masked, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(half_messages_do_no_harm, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(metrics_are_rendered, set_up, tear_down),

@@ -40,7 +40,12 @@ struct message {
         bb_str secret, read_only, nick;
 };
 static const struct bb_field message_fields[] = {
-        {.name = "id", .type = BB_T_STR, .flags = BB_REQUIRED, .offset = offsetof(struct message, id), .min = 2, .max = 5},
+        {.name = "id",
+         .type = BB_T_STR,
+         .flags = BB_REQUIRED,
+         .offset = offsetof(struct message, id),
+         .min = 2,
+         .max = 5},
         {.name = "number", .type = BB_T_INT, .offset = offsetof(struct message, number), .min = -10, .max = 1000},
         {.name = "small", .type = BB_T_INT32, .offset = offsetof(struct message, small), .fallback = "7"},
         {.name = "flag", .type = BB_T_BOOL, .offset = offsetof(struct message, flag)},
@@ -69,7 +74,10 @@ static const struct bb_field message_fields[] = {
         {.name = "times", .type = BB_T_ARRAY, .item = BB_T_TIME, .offset = offsetof(struct message, times)},
         {.name = "extra", .type = BB_T_JSON, .offset = offsetof(struct message, extra)},
         {.name = "secret", .type = BB_T_STR, .flags = BB_SECRET, .offset = offsetof(struct message, secret)},
-        {.name = "read_only", .type = BB_T_STR, .flags = BB_READONLY | BB_REQUIRED, .offset = offsetof(struct message, read_only)},
+        {.name = "read_only",
+         .type = BB_T_STR,
+         .flags = BB_READONLY | BB_REQUIRED,
+         .offset = offsetof(struct message, read_only)},
         {.name = "nick/~", .type = BB_T_STR, .offset = offsetof(struct message, nick), .max = 3},
 };
 BB_SHAPE(Message, message, 0, "All types.", message_fields);
@@ -129,7 +137,8 @@ static void everything_arrives(void **state)
 
         take(&Message,
              "{\"id\":\"\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\",\"number\":-10,\"small\":-2147483648,\"flag\":true,"
-             "\"at\":\"2026-11-22T10:00:00+01:00\",\"price\":12.345,\"first\":{\"value\":\"1\",\"measurand\":\"Energy\"},"
+             "\"at\":\"2026-11-22T10:00:00+01:00\",\"price\":12.345,\"first\":{\"value\":\"1\",\"measurand\":"
+             "\"Energy\"},"
              "\"second\":{\"value\":\"2\"},\"samples\":[{\"value\":\"3\"},{\"value\":\"4\",\"measurand\":\"Energy\"}],"
              "\"words\":[\"a\",\"b\"],\"numbers\":[1,-2,3],\"flags\":[true,false],\"times\":[\"1970-01-01T00:00:01Z\"],"
              "\"extra\":{\"x\":[1]},\"secret\":\"s\",\"read_only\":5,\"nick/~\":\"abc\"}",
@@ -217,23 +226,26 @@ static void faults_are_told_with_path_and_reason(void **state)
                 {"{\"id\":\"ab\",\"number\":1e30}", BB_FAULT_TYPE, "/number", "must be a whole number"},
                 {"{\"id\":\"ab\",\"number\":\"1\"}", BB_FAULT_TYPE, "/number", "must be a whole number, is a string"},
                 {"{\"id\":\"ab\",\"number\":null}", BB_FAULT_TYPE, "/number", "must be a whole number, is null"},
-                {"{\"id\":\"ab\",\"small\":2147483648}", BB_FAULT_VALUE, "/small", "must be within 32 bits, is 2147483648"},
+                {"{\"id\":\"ab\",\"small\":2147483648}", BB_FAULT_VALUE, "/small",
+                 "must be within 32 bits, is 2147483648"},
                 {"{\"id\":\"ab\",\"flag\":1}", BB_FAULT_TYPE, "/flag", "must be true or false, is a number"},
                 {"{\"id\":\"ab\",\"at\":\"now\"}", BB_FAULT_VALUE, "/at",
                  "must be a date and time with a zone, like 2026-11-22T09:00:00Z"},
-                {"{\"id\":\"ab\",\"at\":5}", BB_FAULT_TYPE, "/at", "must be a string with a date and time, is a number"},
+                {"{\"id\":\"ab\",\"at\":5}", BB_FAULT_TYPE, "/at",
+                 "must be a string with a date and time, is a number"},
                 {"{\"id\":\"ab\",\"price\":100.01}", BB_FAULT_VALUE, "/price", "must be at most 100"},
                 {"{\"id\":\"ab\",\"price\":-0.01}", BB_FAULT_VALUE, "/price", "must be at least 0"},
                 {"{\"id\":\"ab\",\"price\":1e18}", BB_FAULT_VALUE, "/price", "must be a number of a sensible size"},
                 {"{\"id\":\"ab\",\"price\":\"1\"}", BB_FAULT_TYPE, "/price", "must be a number, is a string"},
                 {"{\"id\":\"ab\",\"first\":[]}", BB_FAULT_TYPE, "/first", "must be an object, is an array"},
                 {"{\"id\":\"ab\",\"first\":{}}", BB_FAULT_MISSING, "/first/value", "is required"},
-                {"{\"id\":\"ab\",\"first\":{\"value\":\"x\",\"measurand\":\"energy\"}}", BB_FAULT_VALUE, "/first/measurand",
-                 "must be one of Energy or Power"},
+                {"{\"id\":\"ab\",\"first\":{\"value\":\"x\",\"measurand\":\"energy\"}}", BB_FAULT_VALUE,
+                 "/first/measurand", "must be one of Energy or Power"},
                 {"{\"id\":\"ab\",\"second\":{\"value\":\"x\",\"more\":1}}", BB_FAULT_UNKNOWN, "/second/more",
                  "is not known here"},
                 {"{\"id\":\"ab\",\"samples\":[]}", BB_FAULT_MISSING, "/samples", "must have at least 1 item, has 0"},
-                {"{\"id\":\"ab\",\"samples\":[1,2,3,4]}", BB_FAULT_MISSING, "/samples", "must have at most 3 items, has 4"},
+                {"{\"id\":\"ab\",\"samples\":[1,2,3,4]}", BB_FAULT_MISSING, "/samples",
+                 "must have at most 3 items, has 4"},
                 {"{\"id\":\"ab\",\"samples\":[{\"value\":\"x\"},5]}", BB_FAULT_TYPE, "/samples/1",
                  "must be an object, is a number"},
                 {"{\"id\":\"ab\",\"samples\":[{\"value\":\"x\"},{\"value\":5}]}", BB_FAULT_TYPE, "/samples/1/value",
@@ -241,8 +253,10 @@ static void faults_are_told_with_path_and_reason(void **state)
                 {"{\"id\":\"ab\",\"samples\":{}}", BB_FAULT_TYPE, "/samples", "must be an array, is an object"},
                 {"{\"id\":\"ab\",\"words\":[\"a\",null]}", BB_FAULT_TYPE, "/words/1", "must be a string, is null"},
                 {"{\"id\":\"ab\",\"words\":[\"a\\u0000\"]}", BB_FAULT_VALUE, "/words/0", "must not contain U+0000"},
-                {"{\"id\":\"ab\",\"extra\":{\"a\":[\"\\u0000\"]}}", BB_FAULT_VALUE, "/extra", "must not contain U+0000"},
-                {"{\"id\":\"ab\",\"nick/~\":\"abcd\"}", BB_FAULT_VALUE, "/nick~1~0", "must be at most 3 characters, is 4"},
+                {"{\"id\":\"ab\",\"extra\":{\"a\":[\"\\u0000\"]}}", BB_FAULT_VALUE, "/extra",
+                 "must not contain U+0000"},
+                {"{\"id\":\"ab\",\"nick/~\":\"abcd\"}", BB_FAULT_VALUE, "/nick~1~0",
+                 "must be at most 3 characters, is 4"},
                 {"{\"id\":\"ab\",\"odd/~\":1}", BB_FAULT_UNKNOWN, "/odd~1~0", "is not known here"},
                 /* the shape's order decides, not the message's; what is unknown comes last */
                 {"{\"x\":1,\"flag\":5,\"number\":\"x\",\"id\":\"ab\"}", BB_FAULT_TYPE, "/number",
@@ -262,7 +276,9 @@ static void open_and_recursive_shapes(void **state)
         struct tree t;
         (void)state;
 
-        take(&Tree, "{\"extra\":1,\"name\":\"a\",\"children\":[{\"name\":\"b\",\"x\":{}},{\"name\":\"c\",\"children\":[]}]}", &t);
+        take(&Tree,
+             "{\"extra\":1,\"name\":\"a\",\"children\":[{\"name\":\"b\",\"x\":{}},{\"name\":\"c\",\"children\":[]}]}",
+             &t);
         assert_int_equal(t.children.count, 2);
         assert_string_equal(((struct tree *)t.children.items)[1].name.ptr, "c");
         refuse(&Tree, "{\"name\":\"a\",\"children\":[{\"name\":\"b\",\"children\":[{}]}]}", BB_FAULT_MISSING,
@@ -334,9 +350,10 @@ static void structs_are_written(void **state)
 
 static void what_is_written_reads_back(void **state)
 {
-        const char *text = "{\"id\":\"ab\",\"number\":5,\"small\":0,\"flag\":false,\"at\":\"1999-12-31T23:59:59.999Z\","
-                           "\"price\":0.01,\"first\":{\"value\":\"\"},\"samples\":[{\"value\":\"\",\"measurand\":\"Energy\"}],"
-                           "\"words\":[],\"numbers\":[1],\"flags\":[false],\"extra\":[1.5,\"x\"]}";
+        const char *text =
+                "{\"id\":\"ab\",\"number\":5,\"small\":0,\"flag\":false,\"at\":\"1999-12-31T23:59:59.999Z\","
+                "\"price\":0.01,\"first\":{\"value\":\"\"},\"samples\":[{\"value\":\"\",\"measurand\":\"Energy\"}],"
+                "\"words\":[],\"numbers\":[1],\"flags\":[false],\"extra\":[1.5,\"x\"]}";
         struct message m;
         bb_str out;
         (void)state;
@@ -418,7 +435,8 @@ static void schemas_are_published(void **state)
         bb_json *components = bb_json_new_object();
         (void)state;
 
-        assert_string_equal(bb_json_text(shape_schema(&Tree, components)).ptr, "{\"$ref\":\"#/components/schemas/Tree\"}");
+        assert_string_equal(bb_json_text(shape_schema(&Tree, components)).ptr,
+                            "{\"$ref\":\"#/components/schemas/Tree\"}");
         assert_string_equal(bb_json_text(components).ptr,
                             "{\"Tree\":{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\"},"
                             "\"children\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/components/schemas/Tree\"}},"

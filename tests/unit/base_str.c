@@ -59,9 +59,16 @@ static void parts_of_strings(void **state)
 
 static void utf8_is_checked_strictly(void **state)
 {
-        static const char *const bad[] = {"\x80",         "\xc1\x81",         "\xe0\x9f\xbf",     "\xed\xa0\x80",
-                                          "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xe2\x82",
-                                          "\xc3(",        "\xff"};
+        static const char *const bad[] = {"\x80",
+                                          "\xc1\x81",
+                                          "\xe0\x9f\xbf",
+                                          "\xed\xa0\x80",
+                                          "\xf0\x8f\xbf\xbf",
+                                          "\xf4\x90\x80\x80",
+                                          "\xf5\x80\x80\x80",
+                                          "\xe2\x82",
+                                          "\xc3(",
+                                          "\xff"};
         (void)state;
 
         for (size_t i = 0; i < BB_COUNT(bad); i++)
@@ -72,8 +79,8 @@ static void utf8_is_checked_strictly(void **state)
 
 static void whole_numbers(void **state)
 {
-        static const char *const bad[] = {"", "-", "+1", " 1", "1 ", "1.0", "0x1", "9223372036854775808",
-                                          "-9223372036854775809", "1e3", "--1"};
+        static const char *const bad[] = {
+                "", "-", "+1", " 1", "1 ", "1.0", "0x1", "9223372036854775808", "-9223372036854775809", "1e3", "--1"};
         int64_t v = 42;
         (void)state;
 
@@ -95,15 +102,30 @@ static void decimals_are_exact(void **state)
                 int scale;
                 int64_t value;
         } good[] = {
-                {"12.345", 3, 12345},      {"-12.345", 2, -1235},     {"12.344", 2, 1234},     {"0.5", 0, 1},
-                {"-0.5", 0, -1},           {"0.49999999999999", 0, 0}, {"1.5e3", 0, 1500},     {"15E-1", 0, 2},
-                {"1e2", 2, 10000},         {"0e999999999", 3, 0},     {"1e-999999999", 3, 0},  {"0012.50", 1, 125},
-                {"9223372036854775807", 0, INT64_MAX},                {"-9223372036854775808", 0, INT64_MIN},
-                {"92233720368547758.07", 2, INT64_MAX},               {"1000", -2, 10},        {"0.004", 2, 0},
-                {"0.005", 2, 1},           {"1.005", 2, 101},         {"0.000000001", 9, 1},
+                {"12.345", 3, 12345},
+                {"-12.345", 2, -1235},
+                {"12.344", 2, 1234},
+                {"0.5", 0, 1},
+                {"-0.5", 0, -1},
+                {"0.49999999999999", 0, 0},
+                {"1.5e3", 0, 1500},
+                {"15E-1", 0, 2},
+                {"1e2", 2, 10000},
+                {"0e999999999", 3, 0},
+                {"1e-999999999", 3, 0},
+                {"0012.50", 1, 125},
+                {"9223372036854775807", 0, INT64_MAX},
+                {"-9223372036854775808", 0, INT64_MIN},
+                {"92233720368547758.07", 2, INT64_MAX},
+                {"1000", -2, 10},
+                {"0.004", 2, 0},
+                {"0.005", 2, 1},
+                {"1.005", 2, 101},
+                {"0.000000001", 9, 1},
         };
-        static const char *const bad[] = {"", "-", ".5", "5.", "+1", "1e", "1e+", "1,5", "1 ", " 1", "0x1", "inf", "NaN",
-                                          "9223372036854775808", "1e19", "1.2.3", "1e5x"};
+        static const char *const bad[] = {"",     "-",     ".5",  "5.",  "+1",  "1e",  "1e+",
+                                          "1,5",  "1 ",    " 1",  "0x1", "inf", "NaN", "9223372036854775808",
+                                          "1e19", "1.2.3", "1e5x"};
         int64_t v;
         (void)state;
 
@@ -299,11 +321,11 @@ static void clocks_go_on(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(parts_of_strings),     cmocka_unit_test(utf8_is_checked_strictly),
-                cmocka_unit_test(whole_numbers),        cmocka_unit_test(decimals_are_exact),
-                cmocka_unit_test(percent_decoding),     cmocka_unit_test(numbers_are_written_shortest),
-                cmocka_unit_test(times_are_formatted),  cmocka_unit_test(hash_is_keyed_and_spread),
-                cmocka_unit_test(times_are_read),       cmocka_unit_test(what_is_formatted_reads_back),
+                cmocka_unit_test(parts_of_strings),    cmocka_unit_test(utf8_is_checked_strictly),
+                cmocka_unit_test(whole_numbers),       cmocka_unit_test(decimals_are_exact),
+                cmocka_unit_test(percent_decoding),    cmocka_unit_test(numbers_are_written_shortest),
+                cmocka_unit_test(times_are_formatted), cmocka_unit_test(hash_is_keyed_and_spread),
+                cmocka_unit_test(times_are_read),      cmocka_unit_test(what_is_formatted_reads_back),
                 cmocka_unit_test(clocks_go_on),
         };
 
