@@ -63,6 +63,7 @@ void request_find_peer(struct bb_request *req)
                 return;
         list = request_header(req, "x-forwarded-for");
         req->remote = first_untrusted(list, req->wire->remote);
+        req->wire->remote = req->remote; /* a WebSocket keeps it */
         proto = request_header(req, "x-forwarded-proto");
         if (proto.ptr != NULL)
                 req->is_tls = str_eq_nocase(last_part(&proto), BB_STR("https"));

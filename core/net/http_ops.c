@@ -195,11 +195,28 @@ static bb_err check_etag(bb_request *req, bb_response *res, bb_str tag)
 
 /* --- WebSocket and outbound --- */
 
+/* What a client must read that asked for an upgrade, but not as RFC 6455 §4.2.1 has it. */
+static bb_err bad_handshake(bb_request *req)
+{
+        struct bb_response *res = &req->response;
+
+        if (bb_str_is(request_header(req, "sec-websocket-version"), "13"))
+                return problem_set(res, BB_E_PROTOCOL, 400, "invalid-handshake",
+                                   BB_STR("This is not the handshake of a WebSocket (RFC 6455)."));
+        response_set_header(res, "Sec-WebSocket-Version", BB_STR("13"));
+        response_set_header(res, "Upgrade", BB_STR("websocket"));
+        return problem_set(res, BB_E_PROTOCOL, 426, "upgrade-required",
+                           BB_STR("This address speaks WebSocket in version 13 (RFC 6455)."));
+}
+
 static bb_err ws_accept(bb_plugin_ref *who, bb_request *req, const struct bb_ws_handler *handler, void *user,
                         bb_ws **ret)
 {
+        bb_err err;
+
         CHECK_REQUEST(req, BB_E_INVALID);
-        return websocket_accept(req->wire, who, req->tenant, handler, user, ret);
+        err = websocket_accept(req->wire, who, req->tenant, handler, user, ret);
+        return err == BB_E_PROTOCOL ? bad_handshake(req) : err;
 }
 
 static BB_AWAIT bb_err ws_connect(bb_plugin_ref *who, bb_str url, const struct bb_http_header *headers,

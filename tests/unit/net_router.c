@@ -109,6 +109,34 @@ static bb_err nothing(bb_request *req, bb_response *res)
         return BB_OK;
 }
 
+static int closed_with;
+
+static void echo_message(bb_ws *ws, void *user, int32_t kind, bb_str data)
+{
+        (void)user;
+        bb_ws_send(ws, kind, bb_print("%.*s from %.*s", BB_FMT(data), BB_FMT(bb_ws_remote(ws))));
+}
+
+static void note_close(bb_ws *ws, void *user, int32_t code, bb_str reason)
+{
+        (void)ws;
+        (void)user;
+        (void)reason;
+        closed_with = code;
+}
+
+static const struct bb_ws_handler echo_handler = {
+        .size = sizeof(echo_handler), .subprotocol = "test", .on_message = echo_message, .on_close = note_close};
+
+static bb_err take_socket(bb_request *req, bb_response *res)
+{
+        bb_ws *ws;
+
+        if (bb_str_is(bb_request_param(req, "id"), "unknown"))
+                return bb_problem(res, BB_E_NOT_FOUND, 404, "unknown-station", BB_STR("No such station."));
+        return http_ops.ws_accept(STATIONS, req, &echo_handler, NULL, &ws);
+}
+
 static int cancelled_with;
 
 static bb_err wait_long(bb_request *req, bb_response *res)
@@ -148,6 +176,7 @@ static const struct bb_route station_routes[] = {
         {.method = "GET", .path = "/secret", .handle = tell, .permission = "stations:read"},
         {.method = "POST", .path = "/secret", .handle = never, .permission = "stations:write", .request = &Body},
         {.method = "GET", .path = "/socket", .handle = never, .flags = BB_ROUTE_WEBSOCKET},
+        {.method = "GET", .path = "/socket/{id}", .handle = take_socket, .flags = BB_ROUTE_WEBSOCKET},
         {.method = "GET", .path = "/long", .handle = wait_long},
 };
 
@@ -536,6 +565,48 @@ static void a_plain_get_of_a_websocket_is_told_to_upgrade(void **state)
         assert_str(reply_header("upgrade"), "websocket");
 }
 
+#define UPGRADE(target, version)                                                                                       \
+        "GET " target " HTTP/1.1\r\nHost: nord.test\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n"      \
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: " version "\r\n"                        \
+        "Sec-WebSocket-Protocol: test\r\n"
+
+static void a_handshake_becomes_a_socket_or_a_problem(void **state)
+{
+        /* The frames of a client: "hi" as text, then a close with 1000; both masked with zeros. */
+        static const char hello[] = UPGRADE("/socket/1", "13") "\r\n\x81\x82\0\0\0\0hi";
+        int fd = client_socket();
+        char peeked[512];
+
+        (void)state;
+        assert_true(send(fd, hello, sizeof(hello) - 1, 0) > 0);
+        for (ssize_t got = 0, i = 0; i < 100 && (got < 4 || memcmp(peeked + got - 4, ".0.1", 4) != 0); i++) {
+                loop_turn(5);
+                got = recv(fd, peeked, sizeof(peeked), MSG_DONTWAIT | MSG_PEEK);
+        }
+        assert_int_equal(send(fd, "\x88\x82\0\0\0\0\x03\xe8", 8, 0), 8);
+        buf_free(&last.bytes);
+        read_all(fd);
+        close(fd);
+        split_reply();
+        assert_int_equal(last.status, 101);
+        assert_str(reply_header("sec-websocket-accept"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert_str(reply_header("sec-websocket-protocol"), "test");
+        assert_int_equal(last.body.len, 23);
+        assert_memory_equal(last.body.ptr, "\x81\x11hi from 127.0.0.1\x88\x02\x03\xe8", 23);
+        for (int i = 0; i < 100 && closed_with == 0; i++)
+                loop_turn(5);
+        assert_int_equal(closed_with, 1000);
+        ask_raw(BB_STR(UPGRADE("/socket/1", "8") "Connection: close\r\n\r\n"));
+        assert_problem(426, "upgrade-required");
+        assert_str(reply_header("sec-websocket-version"), "13");
+        ask_raw(BB_STR(
+                "GET /socket/1 HTTP/1.1\r\nHost: nord.test\r\nUpgrade: websocket\r\nConnection: upgrade, close\r\n"
+                "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n\r\n"));
+        assert_problem(400, "invalid-handshake");
+        ask_raw(BB_STR(UPGRADE("/socket/unknown", "13") "Connection: close\r\n\r\n"));
+        assert_problem(404, "unknown-station");
+}
+
 static void stopping_a_plugin_ends_its_requests(void **state)
 {
         static const char request[] = "GET /long HTTP/1.0\r\nHost: nord.test\r\n\r\n";
@@ -674,6 +745,7 @@ int main(void)
                 cmocka_unit_test(a_handler_says_what_is_wrong),
                 cmocka_unit_test(headers_are_safe),
                 cmocka_unit_test(a_plain_get_of_a_websocket_is_told_to_upgrade),
+                cmocka_unit_test(a_handshake_becomes_a_socket_or_a_problem),
                 cmocka_unit_test(stopping_a_plugin_ends_its_requests),
                 cmocka_unit_test(a_table_is_checked),
                 cmocka_unit_test(strides_of_other_ages_are_read),
