@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the router, the health page and the database ask of tenants and plugins. They know neither by themselves.
+ */
+#include "db/db.h"
+#include "mod/config_check.h"
+#include "mod/registry.h"
+#include "mod/server.h"
+#include "net/router.h"
+#include <stdlib.h>
+
+static struct config_network *proxies;
+static size_t proxy_count;
+
+static bb_tenant *tenant_by_host(bb_str host)
+{
+        struct tenant *tenant = tenants_by_host(host);
+
+        return tenant != NULL ? &tenant->pub : NULL;
+}
+
+static bb_tenant *tenant_by_id(bb_str id)
+{
+        struct tenant *tenant = tenants_by_id(id);
+
+        return tenant != NULL ? &tenant->pub : NULL;
+}
+
+/* While a tenant is restarted its paths still exist, so that the router says 503 and not 404: to a station "not found"
+ * means never to come back. */
+static int32_t router_tenant_has(const bb_plugin_ref *plugin, const bb_tenant *t)
+{
+        if (tenant_has_plugin(plugin, t))
+                return 1;
+        return t != NULL && t->stopping && tenant_enables_plugin(plugin, t);
+}
+
+static const struct bb_auth_ops *auth_of(const bb_tenant *t)
+{
+        struct bb_plugin_ref *plugin;
+        const void *ops;
+
+        for (size_t i = 0; (ops = registry_provider("auth/1", i, &plugin)) != NULL; i++)
+                if (tenant_has_plugin(plugin, t))
+                        return ops;
+        return NULL;
+}
+
+static int32_t trusted_proxy(bb_str address)
+{
+        for (size_t i = 0; i < proxy_count; i++)
+                if (config_network_has(&proxies[i], address))
+                        return 1;
+        return 0;
+}
+
+bb_err world_set_proxies(const struct config_server *config)
+{
+        const bb_str *texts = config->trusted_proxies.items;
+        size_t count = config->trusted_proxies.count;
+        struct config_network *parsed = heap_new((count + 1) * sizeof(*parsed));
+
+        for (size_t i = 0; i < count; i++) {
+                bb_err err = config_network_parse(texts[i], &parsed[i]);
+
+                if (err < 0) {
+                        free(parsed);
+                        return err;
+                }
+        }
+        free(proxies);
+        proxies = parsed;
+        proxy_count = count;
+        return BB_OK;
+}
+
+void world_free(void)
+{
+        free(proxies);
+        proxies = NULL;
+        proxy_count = 0;
+}
+
+static int32_t is_ready(void)
+{
+        return server.phase == SERVER_READY;
+}
+
+void world_init(void)
+{
+        static const struct router_world router = {
+                .tenant_by_host = tenant_by_host,
+                .tenant_by_id = tenant_by_id,
+                .tenant_has = router_tenant_has,
+                .tenant_state = tenant_plugin_state,
+                .tenant_option = tenant_option,
+                .plugin_name = plugin_name,
+                .auth = auth_of,
+                .trusted_proxy = trusted_proxy,
+                .ready = is_ready,
+                .idempotency_begin = db_idempotency_begin,
+                .idempotency_end = db_idempotency_end,
+        };
+        static const struct db_world db = {
+                .tenant_state = tenant_plugin_state, .tenant_has = tenant_has_plugin, .plugin_name = plugin_name};
+
+        router_init(&router);
+        db_set_world(&db);
+}
