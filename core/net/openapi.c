@@ -189,6 +189,7 @@ static bb_json *responses(const struct description *d, const struct bb_route *ro
                 bb_json_set(all, "401", ref(PROBLEM_REF));
                 bb_json_set(all, "403", ref(PROBLEM_REF));
         }
+        bb_json_set(all, "4XX", ref(PROBLEM_REF));
         bb_json_set(all, "default", ref(PROBLEM_REF));
         return all;
 }

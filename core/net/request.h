@@ -65,7 +65,7 @@ struct bb_request {
         char trace[17];
         int64_t started_us;
         bb_task_id task;
-        struct list under_way; /* in router.c's list while the handler runs */
+        struct list under_way; /* in router.c's list while its route is in use */
 };
 
 extern struct router_world router_world;

@@ -53,6 +53,8 @@ static bb_err step_locate(struct bb_request *req)
         if (err < 0 || req->answered)
                 return err;
         route_ref(req->entry);
+        req->task = task_id(task_current());
+        list_append(&under_way, &req->under_way);
         task_set_tenant(req->tenant);
         if (!req->tenant->stopping)
                 return BB_OK;
@@ -116,12 +118,8 @@ static BB_AWAIT bb_err step_authorize(struct bb_request *req)
 static BB_AWAIT bb_err step_handle(struct bb_request *req)
 {
         const bb_plugin_ref *before = task_enter_plugin(req->entry->who, req->route->path);
-        bb_err err;
+        bb_err err = req->route->handle(req, &req->response);
 
-        req->task = task_id(task_current());
-        list_append(&under_way, &req->under_way);
-        err = req->route->handle(req, &req->response);
-        list_remove(&req->under_way);
         task_leave_plugin(before);
         return err;
 }
@@ -159,6 +157,7 @@ static BB_AWAIT void handle(struct http_request *wire, void *arg)
         idempotency_end(req);
         response_send(&req->response, err);
         access_end(req, err);
+        list_remove(&req->under_way); /* to the last use of what lies in the plugin: its strings, its shapes */
         if (req->entry != NULL)
                 route_unref(req->entry);
 }

@@ -31,7 +31,8 @@ void router_init(const struct router_world *);
 /* The service for public listeners. */
 const struct http_service *router_service(void);
 void router_remove_plugin(const bb_plugin_ref *);
-/* Requests whose handler belongs to this plugin, for this tenant (NULL: any): how many are under way, and an end to them. */
+/* Requests for routes of this plugin and tenant (NULL: any): how many are under way, and an end to them. A plugin may be
+ * unloaded when none is left. */
 size_t router_group_count(const bb_plugin_ref *, const bb_tenant *);
 void router_cancel_group(const bb_plugin_ref *, const bb_tenant *);
 /* Forgets every route; for the end of the process and for tests. */
