@@ -396,6 +396,11 @@ static void while_not_ready_all_is_503(void **state)
         assert_problem(503, "not-ready");
         assert_true(reply_header("retry-after").len > 0);
         world_is_ready = 1;
+        nord.stopping = 1; /* a reload: its paths are still there, a station must come back */
+        ask("GET", "/only", NULL, NULL);
+        assert_problem(503, "restarting");
+        assert_int_equal(ask_host("sued.test", "GET", "/only", NULL, NULL), 200);
+        nord.stopping = 0;
 }
 
 /* --- parameters and bodies --- */
@@ -682,6 +687,25 @@ static void strides_of_other_ages_are_read(void **state)
         assert_int_equal(ask("GET", "/v1/exports", NULL, NULL), 200);
 }
 
+static void query_tables_of_other_ages_are_read(void **state)
+{
+        static const struct {
+                struct bb_query_param param;
+                void *later;
+        } table[] = {{.param = {.name = "first", .type = BB_T_INT}}, {.param = {.name = "name", .type = BB_T_BOOL}}};
+        struct bb_route r = {
+                .method = "GET", .path = "/aged", .handle = tell, .query = &table[0].param, .query_count = 2};
+
+        (void)state;
+        log_set_level(BB_ERROR + 1);
+        assert_int_equal(http_ops.routes(STATIONS, &r, 1, sizeof(r)), BB_E_INVALID); /* no stride */
+        log_set_level(BB_ERROR);
+        r.query_stride = sizeof(table[0]);
+        assert_int_equal(http_ops.routes(STATIONS, &r, 1, sizeof(r)), BB_OK);
+        assert_int_equal(ask("GET", "/aged?name=true&first=5", NULL, NULL), 200);
+        assert_int_equal(ask("GET", "/aged?name=maybe", NULL, NULL), 400);
+}
+
 static void metrics_have_patterns_not_paths(void **state)
 {
         struct buf text = {.ptr = NULL};
@@ -749,6 +773,7 @@ int main(void)
                 cmocka_unit_test(stopping_a_plugin_ends_its_requests),
                 cmocka_unit_test(a_table_is_checked),
                 cmocka_unit_test(strides_of_other_ages_are_read),
+                cmocka_unit_test(query_tables_of_other_ages_are_read),
                 cmocka_unit_test(metrics_have_patterns_not_paths),
         };
 
