@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "rt/rt_inner.h"
+#include "rt/zone.h"
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -246,6 +247,7 @@ void loop_close(void)
         worker_close();
         timer_close();
         task_close();
+        zone_close_all();
         calls_run(calls_take(&deferred));
         event_free(posted_event);
         event_free(wait_event);

@@ -4,6 +4,7 @@
  */
 #include "base/time.h"
 #include "rt/rt_inner.h"
+#include "rt/zone.h"
 
 static void *ops_alloc(size_t bytes)
 {
@@ -56,6 +57,8 @@ const struct bb_rt_ops rt_ops = {.size = sizeof(rt_ops),
                                  .worker_run = worker_run,
                                  .time_text = ops_time_text,
                                  .time_parse = time_parse,
-                                 .uuid = uuid_text};
+                                 .uuid = uuid_text,
+                                 .zone = zone_open,
+                                 .zone_offset = zone_offset};
 
 const struct bb_rt_ops *bb_rt_ = &rt_ops;

@@ -60,6 +60,10 @@ struct bb_rt_ops {
         bb_err (*time_parse)(bb_str text, int64_t *ret_ms);
         /* A new UUID version 7 (RFC 9562) as text: ids that sort by time. */
         bb_str (*uuid)(void);
+        /* A time zone by its IANA name, "Europe/Berlin"; BB_E_NOT_FOUND when there is none. Lives as long as the process. */
+        bb_err (*zone)(bb_str name, const bb_zone **ret);
+        /* Seconds to add to UTC at this instant, daylight-saving time counted in. May be called from any thread. */
+        int32_t (*zone_offset)(const bb_zone *, int64_t at_ms);
 };
 
 extern const struct bb_rt_ops *bb_rt_ BB_HIDDEN;
@@ -171,6 +175,15 @@ static inline bb_err bb_time_parse(bb_str text, int64_t *ret_ms)
 static inline bb_str bb_uuid(void)
 {
         return bb_rt_->uuid();
+}
+
+static inline bb_err bb_zone_open(bb_str name, const bb_zone **ret)
+{
+        return bb_rt_->zone(name, ret);
+}
+static inline int32_t bb_zone_offset(const bb_zone *zone, int64_t at_ms)
+{
+        return bb_rt_->zone_offset(zone, at_ms);
 }
 
 #endif

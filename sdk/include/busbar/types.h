@@ -105,6 +105,7 @@ struct bb_timer;
 struct bb_cond;
 struct bb_metric;
 struct bb_stream;
+struct bb_zone;
 struct bb_plugin_ref; /* the plugin as the host knows it */
 typedef struct bb_tenant bb_tenant;
 typedef struct bb_request bb_request;
@@ -118,6 +119,7 @@ typedef struct bb_timer bb_timer;
 typedef struct bb_cond bb_cond;
 typedef struct bb_metric bb_metric;
 typedef struct bb_stream bb_stream;
+typedef struct bb_zone bb_zone;
 typedef struct bb_plugin_ref bb_plugin_ref;
 
 #endif
