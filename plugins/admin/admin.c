@@ -25,35 +25,39 @@ static const struct bb_query_param session_query[] = {
         {.name = "to", .type = BB_T_TIME, .about = "Started before this time."},
 };
 static const struct bb_query_param command_query[] = {
-        {.name = "timeout_ms", .type = BB_T_INT, .about = "How long to wait for the station; 0 or absent: the driver's default."},
+        {.name = "timeout_ms",
+         .type = BB_T_INT,
+         .about = "How long to wait for the station; 0 or absent: the driver's default."},
 };
 
 #define READ(path_, scope, handler, shape, text, ...)                                                                  \
         {                                                                                                              \
-                .method = "GET", .path = (path_), .permission = (scope), .handle = (handler), .response = &(shape),     \
+                .method = "GET", .path = (path_), .permission = (scope), .handle = (handler), .response = &(shape),    \
                 .summary = (text), ##__VA_ARGS__                                                                       \
         }
 #define LIST(...) READ(__VA_ARGS__, .flags = BB_ROUTE_LIST)
 #define PUT(path_, scope, handler, in, out, text)                                                                      \
         {                                                                                                              \
-                .method = "PUT", .path = (path_), .permission = (scope), .handle = (handler), .request = &(in),         \
+                .method = "PUT", .path = (path_), .permission = (scope), .handle = (handler), .request = &(in),        \
                 .response = &(out), .summary = (text)                                                                  \
         }
 #define DELETE(path_, scope, handler, text)                                                                            \
         {                                                                                                              \
-                .method = "DELETE", .path = (path_), .permission = (scope), .handle = (handler), .status = 204,         \
+                .method = "DELETE", .path = (path_), .permission = (scope), .handle = (handler), .status = 204,        \
                 .summary = (text)                                                                                      \
         }
 
 static const struct bb_route routes[] = {
         LIST("/v1/locations", "locations:read", locations_list, Location, "Locations, by id"),
         READ("/v1/locations/{id}", "locations:read", location_read, Location, "One location"),
-        PUT("/v1/locations/{id}", "locations:write", location_write, LocationChange, Location, "Creates or changes a location"),
+        PUT("/v1/locations/{id}", "locations:write", location_write, LocationChange, Location,
+            "Creates or changes a location"),
         DELETE("/v1/locations/{id}", "locations:write", location_remove, "Removes a location where no station stands"),
 
         LIST("/v1/stations", "stations:read", stations_list, Station, "Stations, by id", BB_QUERY(station_query)),
         READ("/v1/stations/{id}", "stations:read", station_read, Station, "One station with its connectors"),
-        PUT("/v1/stations/{id}", "stations:write", station_write, StationChange, Station, "Creates or changes a station"),
+        PUT("/v1/stations/{id}", "stations:write", station_write, StationChange, Station,
+            "Creates or changes a station"),
         DELETE("/v1/stations/{id}", "stations:write", station_remove, "Removes a station that has no sessions"),
         {.method = "POST",
          .path = "/v1/stations/{id}/adopt",
@@ -82,9 +86,11 @@ static const struct bb_route routes[] = {
         PUT("/v1/tokens/{uid}", "tokens:write", token_write, TokenChange, Token, "Creates or changes a token"),
         DELETE("/v1/tokens/{uid}", "tokens:write", token_remove, "Removes a token"),
 
-        LIST("/v1/sessions", "sessions:read", sessions_list, Session, "Sessions, newest first", BB_QUERY(session_query)),
+        LIST("/v1/sessions", "sessions:read", sessions_list, Session, "Sessions, newest first",
+             BB_QUERY(session_query)),
         READ("/v1/sessions/{id}", "sessions:read", session_read, Session, "One session"),
-        LIST("/v1/sessions/{id}/samples", "sessions:read", session_samples, Sample, "Meter samples of a session, oldest first"),
+        LIST("/v1/sessions/{id}/samples", "sessions:read", session_samples, Sample,
+             "Meter samples of a session, oldest first"),
         LIST("/v1/cdrs", "sessions:read", cdrs_list, Cdr, "Charge detail records, newest first"),
 };
 

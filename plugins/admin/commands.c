@@ -11,15 +11,16 @@ struct command_payload {
 static const struct bb_field payload_fields[] = {
         {.name = "", .type = BB_T_JSON, .offset = 0},
 };
-const struct bb_shape CommandPayload = {.size = sizeof(struct bb_shape),
-                                        .field_size = sizeof(struct bb_field),
-                                        .name = "CommandPayload",
-                                        .about = "The protocol's own payload of the action (OCPP 1.6: that of <Action>.req).",
-                                        .fields = payload_fields,
-                                        .field_count = 0,
-                                        .struct_size = sizeof(struct command_payload),
-                                        .flags = BB_SHAPE_OPEN,
-                                        .present_offset = 0};
+const struct bb_shape CommandPayload = {
+        .size = sizeof(struct bb_shape),
+        .field_size = sizeof(struct bb_field),
+        .name = "CommandPayload",
+        .about = "The protocol's own payload of the action (OCPP 1.6: that of <Action>.req).",
+        .fields = payload_fields,
+        .field_count = 0,
+        .struct_size = sizeof(struct command_payload),
+        .flags = BB_SHAPE_OPEN,
+        .present_offset = 0};
 
 static const char *const outcomes[] = {"answered", "refused", NULL};
 struct command_outcome {
@@ -32,7 +33,10 @@ struct command_outcome {
 #define AT(member) .offset = offsetof(struct command_outcome, member)
 static const struct bb_field outcome_fields[] = {
         {.name = "outcome", .type = BB_T_ENUM, .flags = BB_REQUIRED, AT(outcome), .values = outcomes},
-        {.name = "result", .type = BB_T_JSON, AT(result), .about = "The station's answer; its error's details when refused."},
+        {.name = "result",
+         .type = BB_T_JSON,
+         AT(result),
+         .about = "The station's answer; its error's details when refused."},
         {.name = "error_code", .type = BB_T_STR, AT(error_code), .about = "Of the station's CALLERROR."},
         {.name = "error_description", .type = BB_T_STR, AT(error_description)},
         {.name = "latency_ms", .type = BB_T_INT, .flags = BB_REQUIRED, AT(latency_ms)},
@@ -58,7 +62,8 @@ static bb_err failure_send(bb_response *res, const struct bb_command_result *res
 {
         if (result->outcome == BB_COMMAND_INVALID) {
                 bb_problem_field(res, result->fault_path, result->error_text);
-                return bb_problem(res, BB_E_INVALID, 422, "validation-failed", BB_STR("The payload does not fit the action."));
+                return bb_problem(res, BB_E_INVALID, 422, "validation-failed",
+                                  BB_STR("The payload does not fit the action."));
         }
         for (size_t i = 0; i < BB_COUNT(failures); i++) {
                 if (failures[i].outcome == result->outcome)
@@ -79,8 +84,8 @@ BB_AWAIT bb_err command_send(bb_request *req, bb_response *res)
         if (body.len == 0)
                 body = BB_STR("{}");
         TRY(bb_json_parse(body, &payload, &fault));
-        TRY(charging->command(bb_request_actor(req), bb_request_param(req, "id"), bb_request_param(req, "action"), payload,
-                              int_query(req, "timeout_ms", 0), &result));
+        TRY(charging->command(bb_request_actor(req), bb_request_param(req, "id"), bb_request_param(req, "action"),
+                              payload, int_query(req, "timeout_ms", 0), &result));
         if (result.outcome != BB_COMMAND_ANSWERED && result.outcome != BB_COMMAND_REFUSED)
                 return failure_send(res, &result);
         outcome.outcome = result.outcome == BB_COMMAND_ANSWERED ? 0 : 1;

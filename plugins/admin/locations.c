@@ -113,7 +113,8 @@ BB_AWAIT bb_err location_remove(bb_request *req, bb_response *res)
         TRY(version_wanted(req, res, 1, before.version, &if_version));
         err = charging->location_delete(bb_request_actor(req), id, if_version);
         if (err == BB_E_CONFLICT)
-                return bb_problem(res, err, 409, "location-in-use", BB_STR("Stations stand at this location. Move them first."));
+                return bb_problem(res, err, 409, "location-in-use",
+                                  BB_STR("Stations stand at this location. Move them first."));
         if (err == BB_OK)
                 bb_response_status(res, 204);
         return err;

@@ -80,8 +80,8 @@ static bb_str query_encode(bb_str s)
         for (size_t i = 0; i < s.len; i++) {
                 unsigned char c = (unsigned char)s.ptr[i];
 
-                if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' ||
-                    c == '.' || c == '~') {
+                if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+                    c == '_' || c == '.' || c == '~') {
                         out[n++] = (char)c;
                         continue;
                 }
@@ -100,8 +100,8 @@ bb_str path_segment(bb_str s)
 /* The filters of this request belong to the next page too. */
 static bb_str next_link(bb_request *req, bb_str cursor)
 {
-        static const char *const filters[] = {"limit",    "q",     "search",    "station", "open", "from", "to",
-                                              "location", "token", "admission", "online"};
+        static const char *const filters[] = {"limit", "q",        "search", "station",   "open",  "from",
+                                              "to",    "location", "token",  "admission", "online"};
         bb_str url = bb_print("%.*s%.*s?cursor=%.*s", BB_FMT(bb_request_base_url(req)), BB_FMT(bb_request_path(req)),
                               BB_FMT(query_encode(cursor)));
 
@@ -160,7 +160,8 @@ bb_err version_wanted(bb_request *req, bb_response *res, int32_t exists, int64_t
         if (if_match.ptr == NULL)
                 return BB_OK;
         if (!exists)
-                return bb_problem(res, BB_E_PRECONDITION, 412, "no-such-version", BB_STR("There is nothing to change yet."));
+                return bb_problem(res, BB_E_PRECONDITION, 412, "no-such-version",
+                                  BB_STR("There is nothing to change yet."));
         TRY(bb_etag(req, res, tag_of(version)));
         *ret_if_version = version;
         return BB_OK;
@@ -183,7 +184,8 @@ static bb_json *overlay(const bb_json *below, const bb_json *above)
         return merged;
 }
 
-bb_err body_over(bb_request *req, bb_response *res, const struct bb_shape *shape, void *present_object, void *ret_struct)
+bb_err body_over(bb_request *req, bb_response *res, const struct bb_shape *shape, void *present_object,
+                 void *ret_struct)
 {
         bb_json *body;
         struct bb_fault fault;
@@ -193,7 +195,8 @@ bb_err body_over(bb_request *req, bb_response *res, const struct bb_shape *shape
 
         /* The router has checked the body against the shape already; what can fail now is the merged whole. */
         TRY(bb_json_parse(bb_request_body(req), &body, &fault));
-        if (bb_shape_decode(shape, overlay(present_object != NULL ? bb_shape_encode(shape, present_object) : NULL, body),
+        if (bb_shape_decode(shape,
+                            overlay(present_object != NULL ? bb_shape_encode(shape, present_object) : NULL, body),
                             ret_struct, &fault) == BB_OK)
                 return BB_OK;
         bb_problem_field(res, fault.path, fault.text);
@@ -205,7 +208,8 @@ void changed_send(bb_request *req, bb_response *res, const struct bb_shape *shap
 {
         if (created) {
                 bb_response_status(res, 201);
-                bb_response_header(res, "Location", bb_print("%.*s%.*s", BB_FMT(bb_request_base_url(req)), BB_FMT(path)));
+                bb_response_header(res, "Location",
+                                   bb_print("%.*s%.*s", BB_FMT(bb_request_base_url(req)), BB_FMT(path)));
         }
         bb_response_header(res, "ETag", bb_print("\"%.*s\"", BB_FMT(tag_of(version))));
         mark_present(shape, object);

@@ -23,7 +23,11 @@ static const struct bb_field fields[] = {
          AT(authorization),
          .values = authorization_states,
          .about = "What the station was told at the start."},
-        {.name = "started_at", .type = BB_T_TIME, .flags = BB_REQUIRED, AT(started_ms), .about = "By the station's clock."},
+        {.name = "started_at",
+         .type = BB_T_TIME,
+         .flags = BB_REQUIRED,
+         AT(started_ms),
+         .about = "By the station's clock."},
         {.name = "ended_at", .type = BB_T_TIME, AT(ended_ms)},
         {.name = "start_received_at", .type = BB_T_TIME, AT(start_received_ms), .about = "By our clock."},
         {.name = "end_received_at", .type = BB_T_TIME, AT(end_received_ms)},
@@ -36,7 +40,10 @@ static const struct bb_field fields[] = {
         {.name = "last_sample_at", .type = BB_T_TIME, AT(last_sample_ms)},
         {.name = "stop_reason", .type = BB_T_STR, AT(stop_reason)},
         {.name = "stop_token_uid", .type = BB_T_STR, AT(stop_token_uid)},
-        {.name = "review", .type = BB_T_STR, AT(review), .about = "Why somebody should look at it; absent when all is well."},
+        {.name = "review",
+         .type = BB_T_STR,
+         AT(review),
+         .about = "Why somebody should look at it; absent when all is well."},
 };
 BB_SHAPE(Session, bb_session, 0, "One charging session.", fields);
 #undef AT

@@ -4,17 +4,22 @@
  */
 #include "admin.h"
 
-static const char *const connector_states[] = {"Unknown",     "Available",   "Preparing", "Charging",    "SuspendedEVSE",
-                                               "SuspendedEV", "Finishing",   "Reserved",  "Unavailable", "Faulted", NULL};
+static const char *const connector_states[] = {"Unknown",       "Available",   "Preparing", "Charging",
+                                               "SuspendedEVSE", "SuspendedEV", "Finishing", "Reserved",
+                                               "Unavailable",   "Faulted",     NULL};
 static const char *const admissions[] = {"admitted", "pending", "blocked", NULL};
-static const char *const verdicts[] = {"ok", "unknown-station", "held-for-adoption", "wrong-password", "blocked",
-                                       "too-many-attempts", NULL};
+static const char *const verdicts[] = {
+        "ok", "unknown-station", "held-for-adoption", "wrong-password", "blocked", "too-many-attempts", NULL};
 
 #define AT(member) .offset = offsetof(struct bb_connector, member)
 static const struct bb_field connector_fields[] = {
         {.name = "station_id", .type = BB_T_STR, .flags = BB_READONLY, AT(station_id)},
         {.name = "connector_id", .type = BB_T_INT, .flags = BB_REQUIRED | BB_READONLY, AT(connector_id)},
-        {.name = "status", .type = BB_T_ENUM, .flags = BB_REQUIRED | BB_READONLY, AT(status), .values = connector_states},
+        {.name = "status",
+         .type = BB_T_ENUM,
+         .flags = BB_REQUIRED | BB_READONLY,
+         AT(status),
+         .values = connector_states},
         {.name = "error_code", .type = BB_T_STR, .flags = BB_READONLY, AT(error_code)},
         {.name = "info", .type = BB_T_STR, .flags = BB_READONLY, AT(info)},
         {.name = "vendor_error_code", .type = BB_T_STR, .flags = BB_READONLY, AT(vendor_error_code)},
@@ -28,11 +33,17 @@ BB_SHAPE(Connector, bb_connector, 0, "One outlet of a station. States are those 
 
 static const char *const plugs[] = {"type1", "type2", "ccs1", "ccs2", "chademo", "nacs", "domestic", "other"};
 static const struct bb_field connector_change_fields[] = {
-        {.name = "label", .type = BB_T_STR, .flags = BB_NULLABLE, AT(label), .max = 50, .about = "What is printed on it."},
+        {.name = "label",
+         .type = BB_T_STR,
+         .flags = BB_NULLABLE,
+         AT(label),
+         .max = 50,
+         .about = "What is printed on it."},
         {.name = "plug", .type = BB_T_STR, .flags = BB_NULLABLE, AT(plug), .max = 20},
         {.name = "max_power_w", .type = BB_T_INT, .flags = BB_NULLABLE, AT(max_power_w), .min = 0, .max = 10000000},
 };
-BB_SHAPE(ConnectorChange, bb_connector, 0, "Members left out stay as they are; null removes one.", connector_change_fields);
+BB_SHAPE(ConnectorChange, bb_connector, 0, "Members left out stay as they are; null removes one.",
+         connector_change_fields);
 #undef AT
 
 #define AT(member) .offset = offsetof(struct bb_station, member)
@@ -202,8 +213,9 @@ BB_AWAIT bb_err station_remove(bb_request *req, bb_response *res)
         TRY(version_wanted(req, res, 1, before.version, &if_version));
         err = charging->station_delete(bb_request_actor(req), id, if_version);
         if (err == BB_E_CONFLICT)
-                return bb_problem(res, err, 409, "station-has-sessions",
-                                  BB_STR("Sessions of this station are kept. Block it instead: {\"admission\": \"blocked\"}."));
+                return bb_problem(
+                        res, err, 409, "station-has-sessions",
+                        BB_STR("Sessions of this station are kept. Block it instead: {\"admission\": \"blocked\"}."));
         if (err == BB_OK)
                 bb_response_status(res, 204);
         return err;

@@ -50,7 +50,10 @@ static const struct bb_field view_fields[] = {
         {.name = "state", .type = BB_T_ENUM, .flags = BB_REQUIRED, AT(state), .values = states},
         {.name = "format", .type = BB_T_ENUM, .flags = BB_REQUIRED, AT(format), .values = formats},
         {.name = "progress", .type = BB_T_OBJECT, .flags = BB_REQUIRED, AT(progress), .shape = &ExportProgress},
-        {.name = "download_url", .type = BB_T_STR, AT(download_url), .about = "There once it succeeded; valid for a day."},
+        {.name = "download_url",
+         .type = BB_T_STR,
+         AT(download_url),
+         .about = "There once it succeeded; valid for a day."},
         {.name = "rows", .type = BB_T_INT, AT(rows)},
         {.name = "bytes", .type = BB_T_INT, AT(bytes)},
         {.name = "error", .type = BB_T_STR, AT(error)},
@@ -77,8 +80,8 @@ static bb_err download_url(bb_request *req, bb_str id, bb_str *ret)
         bb_str signature;
 
         TRY(sign(id, expires_ms, &signature));
-        *ret = bb_print("%.*s/v1/exports/%.*s/file?expires=%lld&signature=%.*s", BB_FMT(bb_request_base_url(req)), BB_FMT(id),
-                        (long long)expires_ms, BB_FMT(signature));
+        *ret = bb_print("%.*s/v1/exports/%.*s/file?expires=%lld&signature=%.*s", BB_FMT(bb_request_base_url(req)),
+                        BB_FMT(id), (long long)expires_ms, BB_FMT(signature));
         return BB_OK;
 }
 
@@ -139,7 +142,8 @@ BB_AWAIT bb_err exports_create(bb_request *req, bb_response *res)
         TRY(bb_job_get(id, &job));
         TRY(view_of(req, &job, &view));
         bb_response_status(res, 202);
-        bb_response_header(res, "Location", bb_print("%.*s/v1/exports/%.*s", BB_FMT(bb_request_base_url(req)), BB_FMT(id)));
+        bb_response_header(res, "Location",
+                           bb_print("%.*s/v1/exports/%.*s", BB_FMT(bb_request_base_url(req)), BB_FMT(id)));
         bb_response_shape(res, &Export, &view);
         return BB_OK;
 }
@@ -221,7 +225,8 @@ static bb_err check_signature(bb_request *req, bb_response *res)
         if (given.len != wanted.len || !bb_equal_secret(given.ptr, wanted.ptr, wanted.len))
                 return BB_E_NOT_FOUND;
         if (expires_ms < bb_now_ms())
-                return bb_problem(res, BB_E_DENIED, 410, "link-expired", BB_STR("This link has expired. Ask for a new one."));
+                return bb_problem(res, BB_E_DENIED, 410, "link-expired",
+                                  BB_STR("This link has expired. Ask for a new one."));
         return BB_OK;
 }
 
@@ -240,7 +245,8 @@ BB_AWAIT bb_err export_download(bb_request *req, bb_response *res)
         writer = writer_of(params.format);
         path = export_path(state->tenant, job.id, writer->suffix);
         if (job.state != BB_JOB_SUCCEEDED || access(path.ptr, R_OK) < 0)
-                return bb_problem(res, BB_E_NOT_FOUND, 410, "file-gone", BB_STR("The file is no longer kept. Export again."));
+                return bb_problem(res, BB_E_NOT_FOUND, 410, "file-gone",
+                                  BB_STR("The file is no longer kept. Export again."));
         return bb_response_file(res, path.ptr, writer->content_type,
                                 bb_print("sessions-%.10s.%s", bb_time_text(job.created_ms).ptr, writer->suffix));
 }

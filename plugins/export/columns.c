@@ -68,8 +68,8 @@ const struct column columns[] = {
         {"Parent token", CELL_TEXT, 16, parent},
         {"State", CELL_TEXT, 9, state},
         {"Authorization", CELL_TEXT, 14, authorization},
-        {"Started (UTC)", CELL_TIME, 20, started},
-        {"Ended (UTC)", CELL_TIME, 20, ended},
+        {"Started", CELL_TIME, 20, started},
+        {"Ended", CELL_TIME, 20, ended},
         {"Duration", CELL_DURATION, 11, duration},
         {"Energy (kWh)", CELL_KWH, 13, energy},
         {"Meter start (Wh)", CELL_INT, 16, meter_start},
@@ -83,4 +83,12 @@ const size_t column_count = BB_COUNT(columns);
 int32_t cell_is_formula(bb_str s)
 {
         return s.len > 0 && memchr("=+-@\t\r", s.ptr[0], 6) != NULL;
+}
+
+void column_title(const struct column *column, const char *zone_name, char *ret, size_t room)
+{
+        if (column->kind == CELL_TIME)
+                snprintf(ret, room, "%s (%s)", column->title, zone_name);
+        else
+                snprintf(ret, room, "%s", column->title);
 }

@@ -21,9 +21,14 @@ static void write_text(FILE *f, bb_str s)
         putc('"', f);
 }
 
-static void write_time(FILE *f, int64_t ms)
+struct csv {
+        FILE *file;
+        const bb_zone *zone;
+};
+
+static void write_time(FILE *f, const bb_zone *zone, int64_t ms)
 {
-        time_t seconds = (time_t)(ms / 1000);
+        time_t seconds = (time_t)(ms / 1000 + bb_zone_offset(zone, ms));
         struct tm tm;
 
         if (gmtime_r(&seconds, &tm) == NULL)
@@ -34,13 +39,15 @@ static void write_time(FILE *f, int64_t ms)
 
 static void write_kwh(FILE *f, int64_t wh)
 {
-        uint64_t size = wh < 0 ? (uint64_t)-(wh + 1) + 1 : (uint64_t)wh;
+        uint64_t size = wh < 0 ? (uint64_t) - (wh + 1) + 1 : (uint64_t)wh;
 
         fprintf(f, "%s%" PRIu64 ".%03" PRIu64, wh < 0 ? "-" : "", size / 1000, size % 1000);
 }
 
-static void write_cell(FILE *f, const struct cell *cell)
+static void write_cell(const struct csv *csv, const struct cell *cell)
 {
+        FILE *f = csv->file;
+
         if (cell->absent)
                 return;
         switch (cell->kind) {
@@ -48,7 +55,7 @@ static void write_cell(FILE *f, const struct cell *cell)
                 write_text(f, cell->text);
                 return;
         case CELL_TIME:
-                write_time(f, cell->num);
+                write_time(f, csv->zone, cell->num);
                 return;
         case CELL_KWH:
                 write_kwh(f, cell->num);
@@ -62,44 +69,57 @@ static void write_cell(FILE *f, const struct cell *cell)
         }
 }
 
-static void *csv_open(const char *path, const char *folder)
+static void *csv_open(const struct writer_target *target)
 {
-        FILE *f = fopen(path, "wbe");
+        struct csv *csv = calloc(1, sizeof(*csv));
+        char title[100];
 
-        (void)folder;
-        if (f == NULL)
+        if (csv == NULL)
                 return NULL;
-        fputs("\xEF\xBB\xBF", f);
-        for (size_t i = 0; i < column_count; i++)
-                fprintf(f, "%s\"%s\"", i > 0 ? "," : "", columns[i].title);
-        fputs("\r\n", f);
-        return f;
+        csv->zone = target->zone;
+        csv->file = fopen(target->path, "wbe");
+        if (csv->file == NULL) {
+                free(csv);
+                return NULL;
+        }
+        fputs("\xEF\xBB\xBF", csv->file);
+        for (size_t i = 0; i < column_count; i++) {
+                column_title(&columns[i], target->zone_name, title, sizeof(title));
+                fprintf(csv->file, "%s\"%s\"", i > 0 ? "," : "", title);
+        }
+        fputs("\r\n", csv->file);
+        return csv;
 }
 
 static int csv_rows(void *writer, const struct bb_session *sessions, size_t count)
 {
-        FILE *f = writer;
+        const struct csv *csv = writer;
 
         for (size_t row = 0; row < count; row++) {
                 for (size_t i = 0; i < column_count; i++) {
                         struct cell cell = columns[i].get(&sessions[row]);
 
                         if (i > 0)
-                                putc(',', f);
-                        write_cell(f, &cell);
+                                putc(',', csv->file);
+                        write_cell(csv, &cell);
                 }
-                fputs("\r\n", f);
+                fputs("\r\n", csv->file);
         }
-        return ferror(f) ? -1 : 0;
+        return ferror(csv->file) ? -1 : 0;
 }
 
 static int csv_close(void *writer)
 {
-        FILE *f = writer;
-        int failed = ferror(f);
+        struct csv *csv = writer;
+        int failed = ferror(csv->file);
 
-        return fclose(f) != 0 || failed ? -1 : 0;
+        failed |= fclose(csv->file) != 0;
+        free(csv);
+        return failed ? -1 : 0;
 }
 
-const struct writer_ops csv_writer = {
-        .suffix = "csv", .content_type = "text/csv; charset=utf-8", .open = csv_open, .rows = csv_rows, .close = csv_close};
+const struct writer_ops csv_writer = {.suffix = "csv",
+                                      .content_type = "text/csv; charset=utf-8",
+                                      .open = csv_open,
+                                      .rows = csv_rows,
+                                      .close = csv_close};

@@ -46,14 +46,20 @@ struct column {
 };
 extern const struct column columns[] BB_HIDDEN;
 extern const size_t column_count BB_HIDDEN;
+/* The title of a column in a file whose times are in this zone: "Started (Europe/Berlin)". */
+void column_title(const struct column *, const char *zone_name, char *ret, size_t room);
 /* Would a spreadsheet take this text for a formula? Such cells get an apostrophe in front. */
 int32_t cell_is_formula(bb_str);
 
 /* --- the writers: opened, fed and closed on a worker's thread; no function of the host may be called in them --- */
+struct writer_target {
+        const char *path, *folder; /* the folder is for temporary files */
+        const char *zone_name;     /* in which times are written */
+        const bb_zone *zone;
+};
 struct writer_ops {
         const char *suffix, *content_type;
-        /* NULL and errno on failure. `folder` for temporary files. */
-        void *(*open)(const char *path, const char *folder);
+        void *(*open)(const struct writer_target *);                        /* NULL when that failed */
         int (*rows)(void *writer, const struct bb_session *, size_t count); /* 0, or -1 */
         int (*close)(void *writer);                                         /* 0, or -1; frees it in any case */
 };
@@ -62,7 +68,8 @@ extern const struct writer_ops csv_writer BB_HIDDEN;
 const struct writer_ops *writer_of(int32_t format);
 
 /* --- job.c --- */
-BB_AWAIT bb_err export_work(bb_job *, bb_str params_json, void *tenant_state, bb_str *ret_result_json, bb_str *ret_error);
+BB_AWAIT bb_err export_work(bb_job *, bb_str params_json, void *tenant_state, bb_str *ret_result_json,
+                            bb_str *ret_error);
 
 /* --- files.c --- */
 bb_str export_path(const bb_tenant *, bb_str id, const char *suffix);

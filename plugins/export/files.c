@@ -19,7 +19,8 @@ static int32_t expired(const struct stat *st, const char *name, int64_t retentio
         int64_t age_s = bb_now_ms() / 1000 - st->st_mtime;
         int32_t part = len > 5 && memcmp(name + len - 5, ".part", 5) == 0;
 
-        /* A part that nobody has written to for an hour was left by a crash: the job writes a new one when it runs again. */
+        /* A part that nobody has written to for an hour was left by a crash: the job writes a new one when it runs
+         * again. */
         return age_s > (part ? 3600 : retention_hours * 3600);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The job: reads the sessions in steps from one snapshot and hands each step to the writer on a worker's thread, so that
- * the loop never waits for a disk or a compressor. Runs again from the start after a crash.
+ * The job: reads the sessions in steps from one snapshot and hands each step to the writer on a worker's thread, so
+ * that the loop never waits for a disk or a compressor. Runs again from the start after a crash.
  */
 #include "export.h"
 #include <stdio.h>
@@ -12,7 +12,7 @@ struct run {
         bb_job *job;
         const struct writer_ops *ops;
         void *writer;
-        const char *path, *folder;
+        struct writer_target target;
         const struct bb_session *sessions; /* of the present step */
         size_t count;
         int64_t done, total;
@@ -38,7 +38,7 @@ static void open_on_thread(void *arg)
 {
         struct run *run = arg;
 
-        run->writer = run->ops->open(run->path, run->folder);
+        run->writer = run->ops->open(&run->target);
 }
 
 static void rows_on_thread(void *arg)
@@ -85,7 +85,21 @@ static BB_AWAIT bb_err write_file(struct run *run, const struct bb_session_filte
         return err == BB_OK && run->failed ? BB_E_IO : err;
 }
 
-BB_AWAIT bb_err export_work(bb_job *job, bb_str params_json, void *tenant_state, bb_str *ret_result_json, bb_str *ret_error)
+static bb_err open_zone(const bb_tenant *tenant, struct writer_target *target)
+{
+        bb_str name = bb_tenant_option(tenant, "time_zone");
+
+        target->zone_name = bb_str_c(name);
+        if (bb_zone_open(name, &target->zone) == BB_OK)
+                return BB_OK;
+        bb_log(BB_WARN, "export.zone", "the tenant's time zone is unknown here: times are UTC",
+               bb_kv_str("zone", name));
+        target->zone_name = "UTC";
+        return bb_zone_open(BB_STR("UTC"), &target->zone);
+}
+
+BB_AWAIT bb_err export_work(bb_job *job, bb_str params_json, void *tenant_state, bb_str *ret_result_json,
+                            bb_str *ret_error)
 {
         struct export_state *state = tenant_state;
         struct export_request request;
@@ -100,8 +114,9 @@ BB_AWAIT bb_err export_work(bb_job *job, bb_str params_json, void *tenant_state,
         bb_str whole = export_path(state->tenant, bb_job_id(job), run.ops->suffix);
         bb_str part = bb_print("%.*s.part", BB_FMT(whole));
 
-        run.path = part.ptr;
-        run.folder = bb_state_folder(state->tenant).ptr;
+        run.target.path = part.ptr;
+        run.target.folder = bb_state_folder(state->tenant).ptr;
+        TRY(open_zone(state->tenant, &run.target));
         TRY(charging->session_count(&filter, &run.total));
         TRY(bb_job_progress(job, 0, run.total));
         bb_err err = write_file(&run, &filter);

@@ -15,6 +15,8 @@ struct xlsx {
         lxw_format *title, *formats[5]; /* by CELL_… */
         lxw_row_t row;                  /* the next to write */
         int sheets;
+        const bb_zone *zone;
+        char zone_name[65];
         char *text; /* room for one cell with its NUL */
         size_t text_room;
 };
@@ -28,7 +30,7 @@ static int close_sheet(struct xlsx *x)
 
 static int next_sheet(struct xlsx *x)
 {
-        char name[24] = "Sessions";
+        char name[24] = "Sessions", title[100];
 
         if (close_sheet(x) < 0)
                 return -1;
@@ -40,8 +42,10 @@ static int next_sheet(struct xlsx *x)
         for (size_t i = 0; i < column_count; i++)
                 worksheet_set_column(x->sheet, (lxw_col_t)i, (lxw_col_t)i, columns[i].width, NULL);
         worksheet_freeze_panes(x->sheet, 1, 0);
-        for (size_t i = 0; i < column_count; i++)
-                worksheet_write_string(x->sheet, 0, (lxw_col_t)i, columns[i].title, x->title);
+        for (size_t i = 0; i < column_count; i++) {
+                column_title(&columns[i], x->zone_name, title, sizeof(title));
+                worksheet_write_string(x->sheet, 0, (lxw_col_t)i, title, x->title);
+        }
         x->row = 1;
         return 0;
 }
@@ -55,18 +59,20 @@ static lxw_format *number_format(lxw_workbook *book, const char *pattern)
         return format;
 }
 
-static void *xlsx_open(const char *path, const char *folder)
+static void *xlsx_open(const struct writer_target *target)
 {
         struct xlsx *x = calloc(1, sizeof(*x));
-        lxw_workbook_options options = {.constant_memory = LXW_TRUE, .tmpdir = (char *)(uintptr_t)folder};
+        lxw_workbook_options options = {.constant_memory = LXW_TRUE, .tmpdir = (char *)(uintptr_t)target->folder};
 
         if (x == NULL)
                 return NULL;
-        x->book = workbook_new_opt(path, &options);
+        x->book = workbook_new_opt(target->path, &options);
         if (x->book == NULL) {
                 free(x);
                 return NULL;
         }
+        x->zone = target->zone;
+        snprintf(x->zone_name, sizeof(x->zone_name), "%s", target->zone_name);
         x->title = workbook_add_format(x->book);
         format_set_bold(x->title);
         x->formats[CELL_INT] = number_format(x->book, "0");
@@ -124,7 +130,7 @@ static int write_cell(struct xlsx *x, lxw_col_t column, const struct cell *cell)
                 return worksheet_write_string(x->sheet, x->row, column, text, NULL) == LXW_NO_ERROR ? 0 : -1;
         }
         if (cell->kind == CELL_TIME)
-                number = number / day_ms + epoch_in_excel;
+                number = (number + 1000.0 * bb_zone_offset(x->zone, cell->num)) / day_ms + epoch_in_excel;
         if (cell->kind == CELL_DURATION)
                 number /= day_s;
         if (cell->kind == CELL_KWH)

@@ -75,10 +75,11 @@ static size_t split_scopes(bb_str array, bb_str *ret, size_t room)
 static BB_AWAIT void note_use(bb_str id, bb_str remote)
 {
         /* Once a minute is enough to see that a key is alive; a failure costs nothing but that. */
-        bb_err err = bb_db_query(NULL,
-                                 "update identity.api_key set last_used_at = now(), last_used_from = $2 "
-                                 "where id = $1 and (last_used_at is null or last_used_at < now() - interval '1 minute')",
-                                 BB_TEXT(id), BB_TEXT(remote));
+        bb_err err =
+                bb_db_query(NULL,
+                            "update identity.api_key set last_used_at = now(), last_used_from = $2 "
+                            "where id = $1 and (last_used_at is null or last_used_at < now() - interval '1 minute')",
+                            BB_TEXT(id), BB_TEXT(remote));
 
         if (err < 0)
                 bb_log(BB_WARN, "identity.last_used", NULL, bb_kv_str("key_id", id), bb_kv_err(err));

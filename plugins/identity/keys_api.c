@@ -31,7 +31,11 @@ BB_SHAPE(ApiKey, api_key, 0, "A key that a machine or a script uses.", key_field
 
 static const struct bb_field created_fields[] = {
         KEY_FIELDS,
-        {.name = "key", .type = BB_T_STR, .flags = BB_REQUIRED, FIELD(secret), .about = "The whole key. Shown only now."},
+        {.name = "key",
+         .type = BB_T_STR,
+         .flags = BB_REQUIRED,
+         FIELD(secret),
+         .about = "The whole key. Shown only now."},
 };
 BB_SHAPE(CreatedApiKey, api_key, 0, "A new key with its secret.", created_fields);
 
@@ -127,7 +131,8 @@ static bb_err check_scopes(bb_request *req, const struct bb_array *scopes, bb_re
         for (size_t i = 0; i < scopes->count; i++) {
                 if (!scope_valid(scope[i])) {
                         bb_problem_field(res, bb_print("/scopes/%zu", i), BB_STR("must be area:verb, area:* or *"));
-                        return bb_problem(res, BB_E_INVALID, 422, "validation-failed", BB_STR("A scope has another form."));
+                        return bb_problem(res, BB_E_INVALID, 422, "validation-failed",
+                                          BB_STR("A scope has another form."));
                 }
                 if (!bb_request_allowed(req, bb_str_c(scope[i]))) {
                         bb_problem_field(res, bb_print("/scopes/%zu", i), BB_STR("the caller's own key lacks it"));
@@ -176,7 +181,8 @@ BB_AWAIT bb_err keys_revoke(bb_request *req, bb_response *res)
 {
         bb_str id = bb_request_param(req, "id");
         struct bb_stmt stmts[] = {
-                BB_STMT("update identity.api_key set revoked_at = coalesce(revoked_at, now()) where id = $1", BB_TEXT(id)),
+                BB_STMT("update identity.api_key set revoked_at = coalesce(revoked_at, now()) where id = $1",
+                        BB_TEXT(id)),
                 bb_audit_stmt(bb_request_actor(req), "api_key.revoke", id, BB_NONE),
         };
 

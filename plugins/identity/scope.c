@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The form of scopes: "stations:read" names one permission, "stations:*" an area, "*" everything. The router matches them.
+ * The form of scopes: "stations:read" names one permission, "stations:*" an area, "*" everything. The router matches
+ * them.
  */
 #include "identity.h"
 
