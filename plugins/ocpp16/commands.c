@@ -15,26 +15,62 @@
 /* A station that is busy with its flash or its lock answers late. */
 enum { SLOW_S = 60 };
 
+static bb_str check_location(bb_str location, bb_str *ret_path)
+{
+        size_t at = 0;
+
+        while (at < location.len && ((location.ptr[at] | 32) >= 'a' && (location.ptr[at] | 32) <= 'z'))
+                at++;
+        if (at > 0 && at + 3 < location.len && memcmp(location.ptr + at, "://", 3) == 0)
+                return BB_NONE;
+        *ret_path = BB_STR("/location");
+        return BB_STR("must be a URI, like https://host/path");
+}
+
+static bb_str check_diagnostics(const void *message, bb_str *ret_path)
+{
+        return check_location(((const struct get_diagnostics_req *)message)->location, ret_path);
+}
+
+static bb_str check_firmware(const void *message, bb_str *ret_path)
+{
+        return check_location(((const struct update_firmware_req *)message)->location, ret_path);
+}
+
+static bb_str check_keys(const void *message, bb_str *ret_path)
+{
+        const struct get_configuration_req *m = message;
+        const bb_str *keys = m->key.items;
+
+        for (size_t i = 0; i < m->key.count; i++) {
+                if (keys[i].len <= KEY_CHARS)
+                        continue;
+                *ret_path = bb_print("/key/%zu", i);
+                return BB_STR("must be at most 50 characters");
+        }
+        return BB_NONE;
+}
+
 static const struct command commands[] = {
-        {"CancelReservation", &CancelReservationRequest, &AcceptedRejectedAnswer, 0, 0},
-        {"ChangeAvailability", &ChangeAvailabilityRequest, &ChangeAvailabilityAnswer, 0, 0},
-        {"ChangeConfiguration", &ChangeConfigurationRequest, &ChangeConfigurationAnswer, 0, 0},
-        {"ClearCache", &EmptyMessage, &AcceptedRejectedAnswer, 0, 0},
-        {"ClearChargingProfile", &ClearChargingProfileRequest, &ClearChargingProfileAnswer, 0, 0},
-        {"DataTransfer", &DataTransferRequest, &DataTransferAnswer, 0, 0},
-        {"GetCompositeSchedule", &GetCompositeScheduleRequest, &GetCompositeScheduleAnswer, 0, 0},
-        {"GetConfiguration", &GetConfigurationRequest, &GetConfigurationAnswer, 0, 1},
-        {"GetDiagnostics", &GetDiagnosticsRequest, &GetDiagnosticsAnswer, SLOW_S, 0},
-        {"GetLocalListVersion", &EmptyMessage, &GetLocalListVersionAnswer, 0, 0},
-        {"RemoteStartTransaction", &RemoteStartTransactionRequest, &AcceptedRejectedAnswer, 0, 0},
-        {"RemoteStopTransaction", &RemoteStopTransactionRequest, &AcceptedRejectedAnswer, 0, 0},
-        {"ReserveNow", &ReserveNowRequest, &ReserveNowAnswer, 0, 0},
-        {"Reset", &ResetRequest, &AcceptedRejectedAnswer, 0, 0},
-        {"SendLocalList", &SendLocalListRequest, &SendLocalListAnswer, SLOW_S, 0},
-        {"SetChargingProfile", &SetChargingProfileRequest, &SetChargingProfileAnswer, 0, 0},
-        {"TriggerMessage", &TriggerMessageRequest, &TriggerMessageAnswer, 0, 0},
-        {"UnlockConnector", &UnlockConnectorRequest, &UnlockConnectorAnswer, SLOW_S, 0},
-        {"UpdateFirmware", &UpdateFirmwareRequest, &EmptyAnswer, SLOW_S, 0},
+        {"CancelReservation", &CancelReservationRequest, &AcceptedRejectedAnswer, 0, 0, NULL},
+        {"ChangeAvailability", &ChangeAvailabilityRequest, &ChangeAvailabilityAnswer, 0, 0, NULL},
+        {"ChangeConfiguration", &ChangeConfigurationRequest, &ChangeConfigurationAnswer, 0, 0, NULL},
+        {"ClearCache", &EmptyMessage, &AcceptedRejectedAnswer, 0, 0, NULL},
+        {"ClearChargingProfile", &ClearChargingProfileRequest, &ClearChargingProfileAnswer, 0, 0, NULL},
+        {"DataTransfer", &DataTransferCommand, &DataTransferAnswer, 0, 0, NULL},
+        {"GetCompositeSchedule", &GetCompositeScheduleRequest, &GetCompositeScheduleAnswer, 0, 0, NULL},
+        {"GetConfiguration", &GetConfigurationRequest, &GetConfigurationAnswer, 0, 1, check_keys},
+        {"GetDiagnostics", &GetDiagnosticsRequest, &GetDiagnosticsAnswer, SLOW_S, 0, check_diagnostics},
+        {"GetLocalListVersion", &EmptyMessage, &GetLocalListVersionAnswer, 0, 0, NULL},
+        {"RemoteStartTransaction", &RemoteStartTransactionRequest, &AcceptedRejectedAnswer, 0, 0, NULL},
+        {"RemoteStopTransaction", &RemoteStopTransactionRequest, &AcceptedRejectedAnswer, 0, 0, NULL},
+        {"ReserveNow", &ReserveNowRequest, &ReserveNowAnswer, 0, 0, NULL},
+        {"Reset", &ResetRequest, &AcceptedRejectedAnswer, 0, 0, NULL},
+        {"SendLocalList", &SendLocalListRequest, &SendLocalListAnswer, SLOW_S, 0, NULL},
+        {"SetChargingProfile", &SetChargingProfileRequest, &SetChargingProfileAnswer, 0, 0, NULL},
+        {"TriggerMessage", &TriggerMessageRequest, &TriggerMessageAnswer, 0, 0, NULL},
+        {"UnlockConnector", &UnlockConnectorRequest, &UnlockConnectorAnswer, SLOW_S, 0, NULL},
+        {"UpdateFirmware", &UpdateFirmwareRequest, &EmptyAnswer, SLOW_S, 0, check_firmware},
 };
 
 const struct command *command_find(bb_str action)
@@ -52,6 +88,7 @@ int32_t command_prepare(bb_str action, const bb_json *payload, const struct comm
         const struct command *command = command_find(action);
         struct bb_fault fault = {.kind = BB_FAULT_NONE};
         void *message;
+        bb_err err;
 
         if (command == NULL) {
                 ret->error_text = BB_STR("OCPP 1.6 has no such action from the central system to a station");
@@ -60,7 +97,12 @@ int32_t command_prepare(bb_str action, const bb_json *payload, const struct comm
         if (payload == NULL)
                 payload = bb_json_new_object();
         message = bb_alloc(command->request->struct_size);
-        if (bb_shape_decode(command->request, payload, message, &fault) < 0) {
+        err = bb_shape_decode(command->request, payload, message, &fault);
+        if (err == BB_OK && command->check != NULL) {
+                fault.text = command->check(message, &fault.path);
+                err = fault.text.ptr != NULL ? BB_E_INVALID : BB_OK;
+        }
+        if (err < 0) {
                 ret->error_text = fault.text;
                 ret->fault_path = fault.path;
                 return ret->outcome = BB_COMMAND_INVALID;

@@ -14,6 +14,9 @@ struct command {
         const struct bb_shape *request, *answer;
         int32_t timeout_s; /* 0: the tenant's option */
         int32_t masks;     /* the answer may hold an AuthorizationKey */
+        /* What the shape cannot say: BB_NONE when fine, otherwise what is wrong, and where. NULL: nothing more to
+         * check. */
+        bb_str (*check)(const void *message, bb_str *ret_path);
 };
 
 /* NULL: OCPP 1.6 has no such action in this direction. */

@@ -345,7 +345,9 @@ static BB_AWAIT bb_err open_socket(struct handshake *h)
         if (err == BB_E_EXISTS || err == BB_E_CONFLICT)
                 return refuse(h, 409, "second-connection",
                               BB_STR("a newer connection of this station took over during the handshake"));
-        return err == BB_E_PROTOCOL ? refuse(h, 400, "upgrade", BB_STR("the request is no WebSocket upgrade")) : err;
+        if (err == BB_E_PROTOCOL) /* the host has answered what is wrong with the upgrade */
+                metrics_refused("upgrade");
+        return err;
 }
 
 BB_AWAIT bb_err connection_open(bb_request *req, bb_response *res)

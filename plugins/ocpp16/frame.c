@@ -136,13 +136,23 @@ static bb_err parse_error(const bb_json *array, struct frame *ret, struct frame_
         return BB_OK;
 }
 
-/* Not even JSON: if it begins like a CALL, its sender is told. */
+static int32_t is_plain(bb_str s)
+{
+        for (size_t i = 0; i < s.len; i++) {
+                if (s.ptr[i] < ' ' || s.ptr[i] > '~')
+                        return 0;
+        }
+        return 1;
+}
+
+/* Not even JSON: if it begins like a CALL, its sender is told. The id was not checked to be UTF-8, so it must be plain.
+ */
 static bb_err parse_wreck(bb_str text, const struct bb_fault *why, struct frame_fault *ret_fault)
 {
         bb_str id;
         int32_t type = frame_peek(text, &id);
 
-        return fault(ret_fault, "FormationViolation", type == FRAME_CALL ? id : BB_NONE,
+        return fault(ret_fault, "FormationViolation", type == FRAME_CALL && is_plain(id) ? id : BB_NONE,
                      bb_print("the frame is not JSON: %.*s", BB_FMT(why->text)));
 }
 
@@ -180,9 +190,7 @@ bb_err frame_parse(bb_str text, struct frame *ret, struct frame_fault *ret_fault
 static bb_str quoted(bb_str s)
 {
         for (size_t i = 0; i < s.len; i++) {
-                unsigned char c = (unsigned char)s.ptr[i];
-
-                if (c < 0x20 || c == '"' || c == '\\' || c >= 0x7f)
+                if (s.ptr[i] < ' ' || s.ptr[i] > '~' || s.ptr[i] == '"' || s.ptr[i] == '\\')
                         return bb_json_text(bb_json_new_str(s));
         }
         return bb_print("\"%.*s\"", BB_FMT(s));

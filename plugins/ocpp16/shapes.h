@@ -22,6 +22,7 @@
 
 enum {
         ID_TAG_CHARS = 20,        /* §7.28 IdToken, a CiString20Type */
+        KEY_CHARS = 50,           /* of a configuration key */
         MAX_CONNECTOR_ID = 255,   /* no station has more; a bound for what a message may create */
         MAX_METER_VALUES = 10000, /* of one message; the size of a frame limits it further */
         MAX_SAMPLED_VALUES = 1000,
@@ -68,6 +69,10 @@ struct data_transfer_req {
         uint64_t present;
         bb_str vendor_id, message_id;
         bb_json *data;
+};
+struct data_transfer_command {
+        uint64_t present;
+        bb_str vendor_id, message_id, data;
 };
 struct data_transfer_conf {
         uint64_t present;
@@ -257,6 +262,7 @@ struct set_charging_profile_req {
         struct charging_profile profile;
 };
 
+extern const struct bb_shape DataTransferCommand BB_HIDDEN;
 extern const struct bb_shape ChangeAvailabilityRequest BB_HIDDEN, ChangeConfigurationRequest BB_HIDDEN;
 extern const struct bb_shape GetConfigurationRequest BB_HIDDEN, RemoteStartTransactionRequest BB_HIDDEN;
 extern const struct bb_shape RemoteStopTransactionRequest BB_HIDDEN, ResetRequest BB_HIDDEN;

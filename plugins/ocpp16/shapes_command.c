@@ -32,10 +32,18 @@ static const struct bb_field change_availability_req_fields[] = {
 BB_SHAPE(ChangeAvailabilityRequest, change_availability_req, 0, "OCPP 1.6 §6.7", change_availability_req_fields);
 
 static const struct bb_field change_configuration_req_fields[] = {
-        TEXT_FIELD(change_configuration_req, key, "key", 50, .flags = BB_REQUIRED),
+        TEXT_FIELD(change_configuration_req, key, "key", KEY_CHARS, .flags = BB_REQUIRED),
         TEXT_FIELD(change_configuration_req, value, "value", 500, .flags = BB_REQUIRED),
 };
 BB_SHAPE(ChangeConfigurationRequest, change_configuration_req, 0, "OCPP 1.6 §6.9", change_configuration_req_fields);
+
+/* What we say ourselves is text, as the specification has it. */
+static const struct bb_field data_transfer_req_fields[] = {
+        TEXT_FIELD(data_transfer_command, vendor_id, "vendorId", 255, .flags = BB_REQUIRED),
+        TEXT_FIELD(data_transfer_command, message_id, "messageId", 50),
+        FIELD(data_transfer_command, data, "data", BB_T_STR),
+};
+BB_SHAPE(DataTransferCommand, data_transfer_command, 0, "OCPP 1.6 §6.15", data_transfer_req_fields);
 
 static const struct bb_field get_configuration_req_fields[] = {
         FIELD(get_configuration_req, key, "key", BB_T_ARRAY, .item = BB_T_STR, .max = 1000),

@@ -195,6 +195,12 @@ static void what_the_specification_forbids_is_not_sent(void **state)
                 {"RemoteStartTransaction", "{\"idTag\":\"1\",\"chargingProfile\":{}}",
                  "/chargingProfile/chargingProfileId", BB_COMMAND_INVALID},
                 {"SetChargingProfile", "{\"connectorId\":1}", "/csChargingProfiles", BB_COMMAND_INVALID},
+                {"GetDiagnostics", "{\"location\":\"here\"}", "/location", BB_COMMAND_INVALID},
+                {"UpdateFirmware", "{\"location\":\"://x\",\"retrieveDate\":\"2026-01-01T00:00:00Z\"}", "/location",
+                 BB_COMMAND_INVALID},
+                {"GetConfiguration", "{\"key\":[\"A\",\"123456789012345678901234567890123456789012345678901\"]}",
+                 "/key/1", BB_COMMAND_INVALID},
+                {"DataTransfer", "{\"vendorId\":\"v\",\"data\":{}}", "/data", BB_COMMAND_INVALID},
                 {"Heartbeat", "{}", "", BB_COMMAND_UNKNOWN},
                 {"reset", "{}", "", BB_COMMAND_UNKNOWN},
         };
