@@ -4,6 +4,7 @@
  */
 #include "mod/config_check.h"
 #include "base/str.h"
+#include "net/addr.h"
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -47,19 +48,9 @@ int32_t config_is_host(bb_str host)
 
 int32_t config_is_address(bb_str address)
 {
-        ptrdiff_t colon = -1;
-        int64_t port;
-        bb_str host;
+        struct addr ignored;
 
-        for (size_t i = 0; i < address.len; i++)
-                if (address.ptr[i] == ':')
-                        colon = (ptrdiff_t)i;
-        if (colon < 1 || str_to_int(str_sub(address, (size_t)colon + 1, address.len), &port) < 0)
-                return 0;
-        host = str_sub(address, 0, (size_t)colon);
-        if (host.ptr[0] != '[' && str_find(host, ':') >= 0)
-                return 0;
-        return port >= 0 && port <= 65535 && (config_is_host(host) || bb_str_is(host, "*"));
+        return addr_parse(address, &ignored) == BB_OK;
 }
 
 static int32_t is_url(bb_str url)
@@ -190,7 +181,7 @@ static void check_addresses(const struct config_source *source, const char *path
 
         for (size_t i = 0; i < addresses->count; i++)
                 if (!config_is_address(items[i]))
-                        COMPLAIN(source, path, "expected host:port (\"127.0.0.1:8080\", \"[::]:443\"), found \"%.*s\"",
+                        COMPLAIN(source, path, "expected address:port (\"127.0.0.1:8080\", \"[::]:443\"), found \"%.*s\"",
                                  BB_FMT(items[i]));
 }
 
@@ -246,7 +237,7 @@ void config_check_server(const struct config_source *source, const struct config
         if (server->http.listen.count == 0 && tls == NULL)
                 COMPLAIN(source, "http", "expected addresses under listen or tls.listen, found none");
         if (!config_is_address(server->operation.listen))
-                COMPLAIN(source, "operation.listen", "expected host:port (\"127.0.0.1:9090\"), found \"%.*s\"",
+                COMPLAIN(source, "operation.listen", "expected address:port (\"127.0.0.1:9090\"), found \"%.*s\"",
                          BB_FMT(server->operation.listen));
         check_proxies(source, &server->trusted_proxies);
         check_database(source, &server->database);

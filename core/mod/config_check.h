@@ -11,7 +11,7 @@
 void config_check_server(const struct config_source *, const struct config_server *);
 void config_check_tenant(const struct config_source *, const struct config_tenant *);
 
-/* "127.0.0.1:80", "[::1]:80", "host:0" */
+/* "127.0.0.1:80", "[::]:443", port 0 for a free one: no names, which may change while we listen */
 int32_t config_is_address(bb_str);
 /* A DNS name or an IP address, in lower case. */
 int32_t config_is_host(bb_str);

@@ -229,7 +229,7 @@ static size_t names_in(struct arena *arena, const char *folder, const char **nam
 
 static const char *not_found(struct arena *arena, const struct loader_folders *folders, bb_str name)
 {
-        const char *names[NAMES_MOST], *near;
+        const char **names = arena_alloc(arena, NAMES_MOST * sizeof(*names)), *near;
         bb_str looked = BB_STR("");
         size_t have = 0;
 

@@ -380,11 +380,6 @@ static void free_tenants(void)
         }
 }
 
-static int32_t log_level_of(const struct config *config)
-{
-        return config->server.log.level; /* the table's order is BB_DEBUG … BB_ERROR */
-}
-
 static bb_err open_state(void)
 {
         const struct config_server *config = &server.config->server;

@@ -21,13 +21,13 @@
 
 bb_err status_make_folder(bb_str path)
 {
-        /* With its parents, as mkdir -p does; what we make is ours alone. */
+        /* With its parents, as mkdir -p does; others may pass (the embedded database runs as a user of its own), not look. */
         for (size_t i = 1; i <= path.len; i++) {
                 bb_str part = {.ptr = path.ptr, .len = i};
 
                 if (i < path.len && path.ptr[i] != '/')
                         continue;
-                if (mkdir(bb_str_c(part), i == path.len ? 0700 : 0755) < 0 && errno != EEXIST) {
+                if (mkdir(bb_str_c(part), i == path.len ? 0711 : 0755) < 0 && errno != EEXIST) {
                         bb_log(BB_ERROR, "state_folder.failed", strerror(errno), bb_kv_str("folder", path));
                         return BB_E_IO;
                 }
