@@ -52,15 +52,18 @@ static bb_err refuse(struct handshake *h, int32_t status, const char *reason, bb
         return BB_E_REJECTED;
 }
 
-/* The same for reasons that the domain does not see: it is told, so that they appear beside its own. */
-static BB_AWAIT bb_err refuse_and_record(struct handshake *h, int32_t status, const char *reason, int32_t verdict,
-                                         bb_str why)
+/* Reasons that the domain does not see: it is told, so that they appear beside its own. */
+static BB_AWAIT void record(const struct handshake *h, int32_t verdict, bb_str why)
 {
         struct bb_admit admit = admit_of(h);
+        bb_err err;
 
-        if (BB_HAS(charging, refused) && charging->refused != NULL && charging->refused(&admit, verdict, why) < 0)
-                bb_log(BB_WARN, "ocpp.refused", "a refusal could not be recorded", bb_kv_str("station", h->id));
-        return refuse(h, status, reason, why);
+        if (!BB_HAS(charging, refused) || charging->refused == NULL)
+                return;
+        err = charging->refused(&admit, verdict, why);
+        if (err < 0)
+                bb_log(BB_WARN, "ocpp.record", "a refusal could not be recorded", bb_kv_str("station", h->id),
+                       bb_kv_err(err));
 }
 
 static bb_err refuse_for_now(struct handshake *h, int64_t retry_s)
@@ -113,12 +116,10 @@ static int32_t list_has(bb_str list, const char *word)
 static BB_AWAIT bb_err turn_away(struct handshake *h, bb_str offered)
 {
         static const struct bb_ws_handler deaf = {.size = sizeof(deaf), .max_message = 1024};
-        struct bb_admit admit = admit_of(h);
         bb_str why = bb_print("the station offers the subprotocols \"%.*s\", not " SUBPROTOCOL, BB_FMT(offered));
         bb_ws *ws;
 
-        if (BB_HAS(charging, refused) && charging->refused != NULL)
-                (void)charging->refused(&admit, BB_ADMIT_HANDSHAKE, why); /* the log line below stands in for it */
+        record(h, BB_ADMIT_HANDSHAKE, why);
         if (bb_ws_accept(h->req, &deaf, NULL, &ws) < 0)
                 return refuse(h, 400, "subprotocol", why);
         metrics_refused("subprotocol");
@@ -131,6 +132,7 @@ static BB_AWAIT bb_err turn_away(struct handshake *h, bb_str offered)
 static BB_AWAIT bb_err check_subprotocol(struct handshake *h)
 {
         bb_str offered = bb_request_header(h->req, "Sec-WebSocket-Protocol");
+        bb_str why;
 
         if (list_has(offered, SUBPROTOCOL))
                 return BB_OK;
@@ -139,9 +141,9 @@ static BB_AWAIT bb_err check_subprotocol(struct handshake *h)
         h->without_subprotocol = h->owner->options->subprotocol == SUBPROTOCOL_TOLERATED;
         if (h->without_subprotocol)
                 return BB_OK;
-        return refuse_and_record(
-                h, 400, "subprotocol", BB_ADMIT_HANDSHAKE,
-                BB_STR("the station offers no subprotocol; set \"subprotocol: tolerated\" to take it all the same"));
+        why = BB_STR("the station offers no subprotocol; set \"subprotocol: tolerated\" to take it all the same");
+        record(h, BB_ADMIT_HANDSHAKE, why);
+        return refuse(h, 400, "subprotocol", why);
 }
 
 static bb_err ask_for_password(struct handshake *h, bb_str why)
@@ -167,11 +169,7 @@ static BB_AWAIT bb_err check_user(struct handshake *h)
         if (bb_unbase64(trimmed(header), &clear) < 0)
                 return ask_for_password(h, BB_STR("the Authorization header is not base64"));
         if (clear.len <= h->id.len || memcmp(clear.ptr, h->id.ptr, h->id.len) != 0 || clear.ptr[h->id.len] != ':') {
-                struct bb_admit admit = admit_of(h);
-
-                if (BB_HAS(charging, refused) && charging->refused != NULL &&
-                    charging->refused(&admit, BB_ADMIT_HANDSHAKE, BB_STR("the user name is not the station's id")) < 0)
-                        bb_log(BB_WARN, "ocpp.refused", "a refusal could not be recorded", bb_kv_str("station", h->id));
+                record(h, BB_ADMIT_HANDSHAKE, BB_STR("the user name is not the station's id"));
                 return ask_for_password(h, BB_STR("the user name is not the station's id"));
         }
         h->password = (bb_str){.ptr = clear.ptr + h->id.len + 1, .len = clear.len - h->id.len - 1};
@@ -241,9 +239,11 @@ static BB_AWAIT void tell(const struct handshake *h, struct station *older, cons
 
 static BB_AWAIT bb_err refuse_second(struct handshake *h, struct station *older)
 {
+        static const char why[] = "another connection of this station is alive and answers";
+
         tell(h, older, "refused");
-        return refuse_and_record(h, 409, "second-connection", BB_ADMIT_SECOND,
-                                 BB_STR("another connection of this station is alive and answers"));
+        record(h, BB_ADMIT_SECOND, bb_cstr(why));
+        return refuse(h, 409, "second-connection", bb_cstr(why));
 }
 
 void connection_supersede(struct station *st, const char *why)

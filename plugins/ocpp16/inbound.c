@@ -68,13 +68,14 @@ static const struct inbound *find_action(bb_str action)
 
 static void close_station(struct station *st, int32_t code, const char *why)
 {
+        st->closing = 1;
         if (st->ws != NULL)
                 bb_ws_close(st->ws, code, bb_cstr(why));
 }
 
 static void send_text(struct station *st, bb_str text)
 {
-        if (st->ws == NULL || st->superseded)
+        if (st->ws == NULL || st->superseded || st->closing)
                 return;
         if (bb_ws_send(st->ws, BB_WS_TEXT, text) == BB_E_LIMIT) {
                 bb_log(BB_WARN, "ocpp.does_not_read", "the station does not read its answers: closed",
@@ -207,7 +208,7 @@ static BB_AWAIT void serve(struct station *st, bb_str text)
 
         if (wait_ms > 0 && bb_sleep(wait_ms) < 0)
                 return;
-        if (st->ws == NULL || st->superseded)
+        if (st->ws == NULL || st->superseded || st->closing)
                 return;
         if (frame_parse(text, &frame, &fault) < 0) {
                 complain(st, "unknown", &fault);

@@ -40,6 +40,7 @@ struct station {
         struct minute faults;    /* messages that break the specification */
         struct minute wrecks;    /* those among them that could not even be answered */
         int32_t superseded;      /* another connection took over: this one says no farewell */
+        int32_t closing;         /* we closed it: what it still sent is not served */
         int32_t listed;          /* is in the table */
         int32_t close_code;
         int32_t online; /* the domain was told */

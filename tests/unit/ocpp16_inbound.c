@@ -504,6 +504,11 @@ static void a_long_outage_closes_without_an_answer(void **state)
                 assert_int_equal(world.sent_count, 0);
                 assert_int_equal(world.close_code, 1013);
                 assert_in_range(world.mono_ms - before, 20000, 23000);
+                /* What else it had sent is not served any more. */
+                before = world.mono_ms;
+                say(texts[i]);
+                assert_int_equal(world.mono_ms, before);
+                station->closing = 0;
         }
 }
 
