@@ -87,8 +87,8 @@ test('the downloaded workbook has that tenant\'s rows and no others', async () =
   assert.equal(row.Token.v, 'NORTH1');
   assert.equal(row['Energy (kWh)'].v, 7.5);
   assert.equal(row['Energy (kWh)'].t, 'n');
-  assert.equal(row['Started (UTC)'].v, '2026-10-01T08:00:00');
-  assert.equal(row['Started (UTC)'].t, 'd');
+  assert.equal(row['Started (Europe/Berlin)'].v, '2026-10-01T10:00:00');
+  assert.equal(row['Started (Europe/Berlin)'].t, 'd');
 });
 
 test('the CSV file has the same row, and formulas are neutralised', async () => {

@@ -43,7 +43,7 @@ export async function freePort() {
 export const newKey = () => `bb_live_${randomBytes(6).toString('hex')}_${randomBytes(20).toString('hex')}`;
 
 export const defaultTenants = {
-  north: { plugins: { identity: {}, charging: {}, ocpp16: { onboarding: 'accept' }, admin: {}, export: {} } },
+  north: { time_zone: 'Europe/Berlin', plugins: { identity: {}, charging: {}, ocpp16: { onboarding: 'accept' }, admin: {}, export: {} } },
   south: { plugins: { identity: {}, charging: {}, ocpp16: { onboarding: 'accept' }, admin: {} } },
 };
 
