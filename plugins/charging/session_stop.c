@@ -125,7 +125,8 @@ static bb_str cdr_payload(bb_str cdr_id, bb_str session_id)
         return bb_json_text(payload);
 }
 
-/* BB_E_NOT_FOUND: the session is not open any more, or the connection is not the station's. */
+/* BB_E_NOT_FOUND: the session is not open any more (its account may be what exists then), or the connection is not the
+ * station's. */
 static BB_AWAIT bb_err stop_write(struct charging *c, const struct stop *s, const struct facts *f)
 {
         const struct bb_session *session = &f->session;
@@ -152,6 +153,7 @@ static BB_AWAIT bb_err stop_write(struct charging *c, const struct stop *s, cons
                 BB_TIME(s->at_ms), BB_INT(energy), BB_INT((s->at_ms - session->started_ms) / 1000), BB_TIME(s->now_ms));
         struct bb_stmt stmts[STATEMENTS_MAX];
         size_t count = 0;
+        bb_err err;
 
         /* The samples come first: after the end they would count as late. */
         if (s->reported->sample_count > 0) {
@@ -167,7 +169,8 @@ static BB_AWAIT bb_err stop_write(struct charging *c, const struct stop *s, cons
                 stmts[count++] = bb_event_stmt("cdr.created", session->id, cdr_payload(cdr_id, session->id));
         else if (session->review.ptr == NULL)
                 count += (size_t)review_event(c, session->station_id, session->id, doubt, &stmts[count]);
-        return bb_db_run(stmts, count, NULL);
+        err = bb_db_run(stmts, count, NULL);
+        return err == BB_E_EXISTS ? BB_E_NOT_FOUND : err;
 }
 
 /* Acknowledges the stop in the way that its session asks for. */

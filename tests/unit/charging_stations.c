@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Who may connect, what operators change, commands, signs of life: on a real cluster.
+ *
+ * test-sources: plugins/charging/admit.c plugins/charging/attempt.c plugins/charging/authorize.c plugins/charging/cdr.c
+ * test-sources: plugins/charging/command.c plugins/charging/connector.c plugins/charging/decimal.c
+ * test-sources: plugins/charging/domain.c plugins/charging/housekeeping.c plugins/charging/limiter.c
+ * test-sources: plugins/charging/location.c plugins/charging/presence.c plugins/charging/reading.c
+ * test-sources: plugins/charging/review.c plugins/charging/sample.c plugins/charging/session_cache.c
+ * test-sources: plugins/charging/session_list.c plugins/charging/session_plausible.c plugins/charging/session_read.c
+ * test-sources: plugins/charging/session_start.c plugins/charging/session_stop.c plugins/charging/station.c
+ * test-sources: plugins/charging/station_link.c plugins/charging/text.c plugins/charging/token.c
+ * test-sources: plugins/charging/transaction_id.c
+ * test-includes: plugins/charging
+ */
+#include "charging_fixture.h"
+
+static int64_t rows_of(const char *table, const char *where)
+{
+        char sql[300];
+
+        snprintf(sql, sizeof(sql), "select count(*) from %s where tenant_id = 'nord' and %s", table, where);
+        return admin_number(sql);
+}
+
+static struct bb_admitted admit(const char *id, const char *password, int32_t policy)
+{
+        const struct bb_admit a = {.station_id = bb_cstr(id),
+                                   .password = bb_cstr(password),
+                                   .remote = BB_STR("198.51.100.4"),
+                                   .driver = BB_STR("testdriver"),
+                                   .protocol = BB_STR("test1"),
+                                   .policy = policy};
+        struct bb_admitted admitted = {.verdict = -1};
+
+        assert_int_equal(ops.admit(&a, &admitted), BB_OK);
+        assert_true((admitted.verdict == BB_ADMIT_OK) == (admitted.epoch > 0));
+        assert_true(admitted.verdict == BB_ADMIT_OK || admitted.detail.len > 20);
+        return admitted;
+}
+
+static void change_password(const char *id, const char *password)
+{
+        const struct bb_station_change change = {.present = BB_STATION_SET_PASSWORD, .password = bb_cstr(password)};
+        int32_t created;
+
+        assert_int_equal(ops.station_put(BB_STR("test"), bb_cstr(id), &change, 0, &created), BB_OK);
+}
+
+static void change_admission(const char *id, int32_t admission)
+{
+        const struct bb_station_change change = {.present = BB_STATION_SET_ADMISSION, .admission = admission};
+        int32_t created;
+
+        assert_int_equal(ops.station_put(BB_STR("test"), bb_cstr(id), &change, 0, &created), BB_OK);
+}
+
+static void do_policies(void *arg)
+{
+        struct bb_station station;
+
+        (void)arg;
+        assert_int_equal(admit("P-NONE", NULL, BB_ONBOARD_REFUSE).verdict, BB_ADMIT_UNKNOWN);
+        assert_int_equal(ops.station_get(BB_STR("P-NONE"), &station), BB_E_NOT_FOUND);
+        assert_int_equal(admit("P-HOLD", NULL, BB_ONBOARD_HOLD).verdict, BB_ADMIT_HELD);
+        assert_int_equal(admit("P-HOLD", NULL, BB_ONBOARD_ACCEPT).verdict, BB_ADMIT_HELD);
+        change_admission("P-HOLD", BB_STATION_ADMITTED);
+        assert_int_equal(admit("P-HOLD", NULL, BB_ONBOARD_REFUSE).verdict, BB_ADMIT_OK);
+        assert_int_equal(admit("P-NEW", NULL, BB_ONBOARD_ACCEPT).epoch, 1);
+        assert_int_equal(admit("P-NEW", NULL, BB_ONBOARD_REFUSE).epoch, 2);
+        change_admission("P-NEW", BB_STATION_BLOCKED);
+        assert_int_equal(admit("P-NEW", NULL, BB_ONBOARD_ACCEPT).verdict, BB_ADMIT_BLOCKED);
+        assert_int_equal(admit("a b", NULL, BB_ONBOARD_ACCEPT).verdict, BB_ADMIT_UNKNOWN);
+        assert_int_equal(admit("\xff\xfe", NULL, BB_ONBOARD_ACCEPT).verdict, BB_ADMIT_UNKNOWN);
+        assert_int_equal(rows_of("charging.connection_attempt", "station_id = 'P-HOLD' and verdict = 2 and count = 2"),
+                         1);
+        assert_int_equal(rows_of("charging.connection_attempt", "remote = '198.51.100.4'"), 5);
+        assert_int_equal(rows_of("core.audit", "action = 'station.accepted' and object = 'P-NEW'"), 1);
+}
+
+static void unknown_stations_meet_the_policy(void **state)
+{
+        (void)state;
+        T(do_policies);
+}
+
+static void do_passwords(void *arg)
+{
+        int32_t last = -1;
+
+        (void)arg;
+        change_password("PW", "correct horse 1");
+        assert_int_equal(admit("PW", "correct horse 1", BB_ONBOARD_REFUSE).verdict, BB_ADMIT_OK);
+        assert_int_equal(admit("PW", NULL, BB_ONBOARD_ACCEPT).verdict, BB_ADMIT_PASSWORD);
+        assert_int_equal(admit("PW", "", BB_ONBOARD_ACCEPT).verdict, BB_ADMIT_PASSWORD);
+        for (int i = 0; i < 30; i++)
+                last = admit("PW", "correct horse 2", BB_ONBOARD_REFUSE).verdict;
+        assert_int_equal(last, BB_ADMIT_RATE);
+        assert_int_equal(admit("PW", "correct horse 1", BB_ONBOARD_REFUSE).verdict, BB_ADMIT_OK);
+        /* The same password of another station is another secret. */
+        change_password("PW2", "correct horse 1");
+        assert_int_equal(rows_of("charging.station",
+                                 "station_id = 'PW2' and password_mac = (select password_mac from charging.station"
+                                 " where station_id = 'PW')"),
+                         0);
+        change_password("PW", "");
+        assert_int_equal(admit("PW", NULL, BB_ONBOARD_REFUSE).verdict, BB_ADMIT_OK);
+        /* Who does not know the password does not learn that the station is blocked. */
+        change_admission("PW2", BB_STATION_BLOCKED);
+        assert_int_equal(admit("PW2", "something else", BB_ONBOARD_REFUSE).verdict, BB_ADMIT_PASSWORD);
+        assert_int_equal(admit("PW2", "correct horse 1", BB_ONBOARD_REFUSE).verdict, BB_ADMIT_BLOCKED);
+        assert_int_equal(rows_of("core.audit", "details::text like '%horse%'"), 0);
+}
+
+static void passwords_are_checked_and_never_lock_out(void **state)
+{
+        (void)state;
+        T(do_passwords);
+}
+
+static void do_attempts(void *arg)
+{
+        struct bb_connection_attempt *items;
+        const struct bb_admit refused = {
+                .station_id = BB_STR("SECOND"), .remote = BB_STR("203.0.113.9"), .driver = BB_STR("testdriver")};
+        size_t count;
+
+        (void)arg;
+        admin_do("insert into charging.connection_attempt (tenant_id, station_id, remote, verdict, first_at, last_at)"
+                 " select 'nord', 'flood' || i, '', 1, now() - interval '1 day', now() - interval '1 day'"
+                 " from generate_series(1, 1500) i");
+        assert_int_equal(ops.refused(&refused, BB_ADMIT_SECOND, BB_STR("The other connection answers.")), BB_OK);
+        assert_int_equal(rows_of("charging.connection_attempt", "true"), 1000);
+        assert_int_equal(ops.connection_attempts(3, &items, &count), BB_OK);
+        assert_int_equal(count, 3);
+        assert_true(bb_str_is(items[0].station_id, "SECOND"));
+        assert_int_equal(items[0].verdict, BB_ADMIT_SECOND);
+        assert_true(bb_str_is(items[0].detail, "The other connection answers."));
+        assert_int_equal(ops.refused(&refused, 99, BB_NONE), BB_E_INVALID);
+}
+
+static void refused_connections_are_kept_within_bounds(void **state)
+{
+        (void)state;
+        T(do_attempts);
+}
+
+static void do_epochs(void *arg)
+{
+        struct bb_station_ref first = station_up("EPOCH"), second = {.station_id = BB_STR("EPOCH")};
+        const struct bb_connector_report report = {.connector_id = 1, .status = BB_CONNECTOR_AVAILABLE};
+        struct bb_station station;
+
+        (void)arg;
+        /* Admitted, but not yet decided for: the first connection works on. */
+        second.epoch = admit("EPOCH", NULL, BB_ONBOARD_REFUSE).epoch;
+        assert_int_equal(ops.connector_status(&first, &report), BB_OK);
+        assert_int_equal(ops.connector_status(&second, &report), BB_E_CONFLICT);
+        assert_int_equal(ops.online(&second, BB_STR("203.0.113.1")), BB_OK);
+        assert_int_equal(ops.connector_status(&first, &report), BB_E_CONFLICT);
+        assert_int_equal(ops.connector_status(&second, &report), BB_OK);
+        second.epoch += 1000; /* nobody gave it out */
+        assert_int_equal(ops.online(&second, BB_STR("203.0.113.1")), BB_E_CONFLICT);
+        second.epoch -= 1000;
+        for (int i = 0; i < 2; i++)
+                assert_int_equal(ops.offline(&second, BB_STR("closed")), BB_OK);
+        assert_int_equal(rows_of("core.event", "topic = 'station.disconnected' and key = 'EPOCH'"), 1);
+        assert_int_equal(ops.station_get(BB_STR("EPOCH"), &station), BB_OK);
+        assert_false(station.online);
+        assert_true(station.disconnected_ms > 0);
+}
+
+static void a_connection_counts_from_online_on(void **state)
+{
+        (void)state;
+        T(do_epochs);
+}
+
+static void do_status(void *arg)
+{
+        struct bb_station_ref who = station_up("STATUS");
+        struct bb_connector_report report = {
+                .connector_id = 2, .status = BB_CONNECTOR_AVAILABLE, .at_ms = 1795251600000};
+        struct bb_connector change = {.station_id = BB_STR("STATUS"),
+                                      .connector_id = 2,
+                                      .label = BB_STR("links"),
+                                      .plug = BB_STR("type2"),
+                                      .max_power_w = 22000};
+        struct bb_connector *list;
+        size_t count;
+
+        (void)arg;
+        assert_int_equal(ops.connector_status(&who, &report), BB_OK);
+        report.at_ms += 1000;
+        assert_int_equal(ops.connector_status(&who, &report), BB_OK); /* nothing new */
+        assert_int_equal(rows_of("core.event", "topic = 'connector.status' and key = 'STATUS'"), 1);
+        report.status = BB_CONNECTOR_FAULTED;
+        report.error_code = BB_STR("GroundFailure");
+        report.info = BB_STR("bad\0byte");
+        assert_int_equal(ops.connector_status(&who, &report), BB_OK);
+        report.connector_id = 4000;
+        assert_int_equal(ops.connector_status(&who, &report), BB_E_INVALID);
+        assert_int_equal(ops.connector_put(BB_STR("test"), &change, 1), BB_OK);
+        assert_int_equal(ops.connector_put(BB_STR("test"), &change, 1), BB_E_PRECONDITION);
+        change.connector_id = 3;
+        assert_int_equal(ops.connector_put(BB_STR("test"), &change, 0), BB_OK);
+        change.station_id = BB_STR("nowhere");
+        assert_int_equal(ops.connector_put(BB_STR("test"), &change, 0), BB_E_NOT_FOUND);
+        assert_int_equal(ops.connector_list(BB_STR("STATUS"), &list, &count), BB_OK);
+        assert_int_equal(count, 2);
+        assert_int_equal(list[0].status, BB_CONNECTOR_FAULTED);
+        assert_int_equal(list[0].status_ms, 1795251601000);
+        assert_true(bb_str_is(list[0].info, "bad?byte") && bb_str_is(list[0].label, "links"));
+        assert_int_equal(list[0].version, 2);
+        assert_int_equal(list[1].status, BB_CONNECTOR_UNKNOWN);
+        assert_int_equal(rows_of("core.audit", "action = 'connector.put'"), 2);
+}
+
+static void connectors_say_what_changed(void **state)
+{
+        (void)state;
+        T(do_status);
+}
+
+static void do_operators(void *arg)
+{
+        struct bb_location location = {.id = BB_STR("loc-1"), .name = BB_STR("Hafen"), .latitude_e7 = 535511000},
+                           *locations;
+        const struct bb_station_change bad_place = {.present = BB_STATION_SET_LOCATION,
+                                                    .location_id = BB_STR("nowhere")};
+        struct bb_station_change place = {.present = BB_STATION_SET_LOCATION, .location_id = BB_STR("loc-1")};
+        const struct bb_station_change short_password = {.present = BB_STATION_SET_PASSWORD,
+                                                         .password = BB_STR("short")};
+        struct bb_station_filter filter = {.online = -1, .admission = -1, .search = BB_STR("op_%")};
+        struct bb_token token = {.uid = BB_STR("Op-Token"), .label = BB_STR("Karte")}, *tokens;
+        struct bb_station *stations, station;
+        int32_t created;
+        size_t count;
+
+        (void)arg;
+        assert_int_equal(ops.location_put(BB_STR("key:1"), &location, 7, &created), BB_E_PRECONDITION);
+        assert_int_equal(ops.location_put(BB_STR("key:1"), &location, -1, &created), BB_OK);
+        assert_int_equal(created, 1);
+        assert_int_equal(ops.location_put(BB_STR("key:1"), &location, -1, &created), BB_E_PRECONDITION);
+        assert_int_equal(ops.location_put(BB_STR("key:1"), &location, 1, &created), BB_OK);
+        assert_int_equal(created, 0);
+        assert_int_equal(ops.location_put(BB_STR("key:1"), &location, 1, &created), BB_E_PRECONDITION);
+        assert_int_equal(ops.location_get(BB_STR("loc-1"), &location), BB_OK);
+        assert_int_equal(location.version, 2);
+        assert_int_equal(location.latitude_e7, 535511000);
+        location.latitude_e7 = 900000001;
+        assert_int_equal(ops.location_put(BB_STR("key:1"), &location, 0, &created), BB_E_INVALID);
+        assert_int_equal(ops.location_list(BB_STR("loc-0"), 5, &locations, &count), BB_OK);
+        assert_int_equal(count, 1);
+
+        assert_int_equal(ops.station_put(BB_STR("key:1"), BB_STR("OP_1"), &bad_place, 0, &created), BB_E_NOT_FOUND);
+        assert_int_equal(ops.station_put(BB_STR("key:1"), BB_STR("OP_1"), &short_password, 0, &created), BB_E_INVALID);
+        assert_int_equal(ops.station_put(BB_STR("key:1"), BB_STR("OP_1"), &place, -1, &created), BB_OK);
+        assert_int_equal(created, 1);
+        assert_int_equal(ops.location_delete(BB_STR("key:1"), BB_STR("loc-1"), 0), BB_E_CONFLICT);
+        assert_int_equal(ops.station_put(BB_STR("key:1"), BB_STR("OP_1"), &place, 5, &created), BB_E_PRECONDITION);
+        assert_int_equal(ops.station_list(&filter, BB_NONE, 5, &stations, &count), BB_OK);
+        assert_int_equal(count, 0); /* a percent sign stands for itself */
+        filter.search = BB_STR("op_");
+        filter.location_id = BB_STR("loc-1");
+        assert_int_equal(ops.station_list(&filter, BB_NONE, 5, &stations, &count), BB_OK);
+        assert_int_equal(count, 1);
+        assert_int_equal(ops.station_list(&filter, stations[0].id, 5, &stations, &count), BB_OK);
+        assert_int_equal(count, 0);
+        place.location_id = BB_STR("");
+        assert_int_equal(ops.station_put(BB_STR("key:1"), BB_STR("OP_1"), &place, 1, &created), BB_OK);
+        assert_int_equal(ops.station_get(BB_STR("OP_1"), &station), BB_OK);
+        assert_null(station.location_id.ptr);
+        assert_int_equal(station.version, 2);
+        assert_int_equal(ops.location_delete(BB_STR("key:1"), BB_STR("loc-1"), 1), BB_E_PRECONDITION);
+        assert_int_equal(ops.location_delete(BB_STR("key:1"), BB_STR("loc-1"), 2), BB_OK);
+        assert_int_equal(ops.location_delete(BB_STR("key:1"), BB_STR("loc-1"), 2), BB_E_NOT_FOUND);
+        assert_int_equal(ops.station_delete(BB_STR("key:1"), BB_STR("OP_1"), 2), BB_OK);
+
+        assert_int_equal(ops.token_put(BB_STR("key:1"), &token, 0, &created), BB_OK);
+        assert_int_equal(ops.token_get(BB_STR("OP-TOKEN"), &token), BB_OK);
+        assert_true(bb_str_is(token.uid, "Op-Token"));
+        assert_int_equal(ops.token_list(BB_STR("KART"), BB_NONE, 5, &tokens, &count), BB_OK);
+        assert_int_equal(count, 1);
+        assert_int_equal(ops.token_delete(BB_STR("key:1"), BB_STR("op-token"), 9), BB_E_PRECONDITION);
+        assert_int_equal(ops.token_delete(BB_STR("key:1"), BB_STR("op-token"), 1), BB_OK);
+        assert_int_equal(rows_of("core.audit", "actor = 'key:1'"), 8);
+}
+
+static void operators_change_with_versions_and_audit(void **state)
+{
+        (void)state;
+        T(do_operators);
+}
+
+static void do_delete_busy(void *arg)
+{
+        struct bb_station_ref who = station_up("BUSY");
+
+        (void)arg;
+        started_at(&who, 1, "whoever", now0, 0);
+        assert_int_equal(ops.station_delete(BB_STR("test"), BB_STR("BUSY"), 0), BB_E_CONFLICT);
+}
+
+static void stations_with_sessions_stay(void **state)
+{
+        (void)state;
+        T(do_delete_busy);
+}
+
+static void do_commands(void *arg)
+{
+        struct bb_command_result result = {.size = sizeof(result)};
+        bb_json *payload = bb_json_new_object();
+        int before;
+
+        (void)arg;
+        station_up("CMD");
+        bb_json_set_str(payload, "type", BB_STR("Soft"));
+        assert_int_equal(ops.command(BB_STR("user:1"), BB_STR("CMD"), BB_STR("Reset"), payload, 0, &result), BB_OK);
+        assert_int_equal(result.outcome, BB_COMMAND_ANSWERED);
+        assert_string_equal(driver.last, "CMD Reset");
+        assert_int_equal(rows_of("core.audit", "action = 'station.command' and details->'payload'->>'type' = 'Soft'"),
+                         1);
+        bb_json_set_str(payload, "key", BB_STR("AuthorizationKey"));
+        bb_json_set_str(payload, "value", BB_STR("hush-hush"));
+        assert_int_equal(
+                ops.command(BB_STR("user:1"), BB_STR("CMD"), BB_STR("ChangeConfiguration"), payload, 0, &result),
+                BB_OK);
+        assert_int_equal(rows_of("core.audit", "details::text like '%hush%'"), 0);
+        assert_int_equal(ops.command(BB_STR("user:1"), BB_STR("none"), BB_STR("Reset"), payload, 0, &result),
+                         BB_E_NOT_FOUND);
+        assert_int_equal(rows_of("core.audit", "action = 'station.command'"), 2);
+        change_password("CMD-NEW", "12345678");
+        assert_int_equal(ops.command(BB_STR("user:1"), BB_STR("CMD-NEW"), BB_STR("Reset"), payload, 0, &result), BB_OK);
+        assert_int_equal(result.outcome, BB_COMMAND_OFFLINE);
+        before = driver.disconnects;
+        change_password("CMD", "12345678");
+        assert_int_equal(driver.disconnects, before + 1);
+        assert_string_equal(driver.last, "CMD");
+        change_admission("CMD", BB_STATION_BLOCKED);
+        assert_int_equal(driver.disconnects, before + 2);
+        change_admission("CMD", BB_STATION_ADMITTED);
+        assert_int_equal(driver.disconnects, before + 2);
+}
+
+static void commands_go_to_the_driver_and_are_audited(void **state)
+{
+        (void)state;
+        T(do_commands);
+}
+
+static void do_presence(void *arg)
+{
+        struct bb_station_ref here = station_up("HERE"), gone = station_up("GONE");
+        struct charging *c = state_nord;
+        struct bb_station station;
+
+        (void)arg;
+        ops.clock_seen(&here, bb_now_ms() - 400000);
+        ops.clock_seen(&here, bb_now_ms() - 600000);
+        /* A node died that held the other one; this one knows nothing of it. */
+        presence_live(&c->presence, gone.station_id, gone.epoch, 0, 0);
+        presence_find(&c->presence, gone.station_id, 0)->dirty = 0;
+        admin_do("update charging.station set lease_at = now() - interval '6 minutes' where station_id in ('HERE', "
+                 "'GONE')");
+        housekeeping_minute(c);
+        assert_int_equal(rows_of("charging.station", "station_id in ('HERE', 'GONE') and online"),
+                         2); /* too early to tell */
+        c->started_ms -= 600000;
+        c->leases_ms -= 600000;
+        admin_do("update charging.station set online = false where station_id = 'HERE'");
+        housekeeping_minute(c);
+        assert_int_equal(ops.station_get(BB_STR("GONE"), &station), BB_OK);
+        assert_false(station.online);
+        assert_int_equal(rows_of("core.event", "topic = 'station.disconnected' and key = 'GONE'"), 1);
+        assert_int_equal(ops.station_get(BB_STR("HERE"), &station), BB_OK);
+        assert_true(station.online);
+        assert_in_range(-station.clock_drift_ms, 399000, 401000);
+        assert_int_equal(rows_of("core.event", "topic = 'station.clock' and key = 'HERE'"), 1);
+        housekeeping_minute(c);
+        assert_int_equal(rows_of("core.event", "topic in ('station.clock', 'station.disconnected')"
+                                               " and key in ('HERE', 'GONE')"),
+                         2);
+        housekeeping_hour(c);
+}
+
+static void lost_stations_and_wrong_clocks_are_noticed(void **state)
+{
+        (void)state;
+        T(do_presence);
+}
+
+static void do_outside(void *arg)
+{
+        (void)arg;
+        assert_int_equal(ops.station_delete(BB_STR("test"), BB_STR("P-NEW"), 0), BB_E_DENIED);
+}
+
+static void without_the_plugin_there_is_nothing(void **state)
+{
+        static struct bb_tenant other = {.magic = TENANT_MAGIC, .id = {"other", 5}, .name = {"Other", 5}};
+
+        (void)state;
+        in_task(&other, do_outside, NULL);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(unknown_stations_meet_the_policy),
+                cmocka_unit_test(passwords_are_checked_and_never_lock_out),
+                cmocka_unit_test(refused_connections_are_kept_within_bounds),
+                cmocka_unit_test(a_connection_counts_from_online_on),
+                cmocka_unit_test(connectors_say_what_changed),
+                cmocka_unit_test(operators_change_with_versions_and_audit),
+                cmocka_unit_test(stations_with_sessions_stay),
+                cmocka_unit_test(commands_go_to_the_driver_and_are_audited),
+                cmocka_unit_test(lost_stations_and_wrong_clocks_are_noticed),
+                cmocka_unit_test(without_the_plugin_there_is_nothing),
+        };
+
+        now0 = time_now_ms() / 1000 * 1000 - 3600000;
+        return cmocka_run_group_tests(tests, charging_up, charging_down);
+}
