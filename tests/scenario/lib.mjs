@@ -105,11 +105,22 @@ export class Busbar {
     this.process = spawn(program, ['-c', this.config, ...(this.options.args ?? [])],
       { stdio: ['ignore', out, out], env: { ...process.env, ...this.options.env } });
     fs.closeSync(out);
-    this.exited = once(this.process, 'exit').then(([code, signal]) => { this.exit = { code, signal }; return this.exit; });
+    this.exit = undefined;
+    this.exited = new Promise((resolve) => {
+      const end = (exit) => { this.exit = exit; resolve(exit); };
+      this.process.once('exit', (code, signal) => end({ code, signal }));
+      this.process.once('error', (error) => end({ code: -1, error: error.message }));
+    });
     await until('busbard to be ready', async () => {
       if (this.exit) throw new Error(`busbard ended: ${JSON.stringify(this.exit)}\n${this.tail()}`);
       return fs.existsSync(path.join(this.state, 'busbard.json')) && (await this.ready());
-    }, 60000);
+    }, 60000).catch(async (error) => {
+      const tail = this.tail();
+      this.process.kill('SIGTERM');
+      await Promise.race([this.exited, sleep(10000)]);
+      this.process.kill('SIGKILL');
+      throw new Error(`${error.message}\n${tail}`);
+    });
   }
 
   async ready() {
