@@ -81,17 +81,28 @@ const struct bb_host *bb_host_ = &test_host;
 
 /* --- up and down --- */
 
+/* The build may be in the source folder, below it, or told by make. */
+static FILE *schema_open(const char *name)
+{
+        const char *const folders[] = {getenv("SRCDIR"), getenv("srcdir"), ".", "..", "../.."};
+        char path[512];
+        FILE *f = NULL;
+
+        for (size_t i = 0; i < BB_COUNT(folders) && f == NULL; i++) {
+                snprintf(path, sizeof(path), "%s/plugins/charging/schema/%s", folders[i] != NULL ? folders[i] : ".",
+                         name);
+                f = fopen(path, "r");
+        }
+        return f;
+}
+
 static char *file_text(const char *name)
 {
-        const char *srcdir = getenv("srcdir");
-        char path[512];
         char *text = calloc(1, 65536);
-        FILE *f;
+        FILE *f = schema_open(name);
 
-        snprintf(path, sizeof(path), "%s/plugins/charging/schema/%s", srcdir != NULL ? srcdir : ".", name);
-        f = fopen(path, "r");
         if (f == NULL || fread(text, 1, 65535, f) == 0)
-                fail_msg("%s cannot be read; run the test in the source folder or set srcdir", path);
+                fail_msg("%s cannot be read; run the test in the source folder or set SRCDIR", name);
         fclose(f);
         return text;
 }
@@ -126,8 +137,8 @@ static int charging_up(void **state)
         for (int i = 0; i < 3; i++)
                 migrations[i] = (struct bb_migration){.version = i + 1, .name = names[i], .sql = file_text(names[i])};
         assert_int_equal(bb_db_migrations(migrations, 3), BB_OK);
-        db_config.url = cluster.url;
-        db_config.owner_url = cluster.owner_url;
+        db_config.url = strdup(cluster.url);
+        db_config.owner_url = strdup(cluster.owner_url);
         must(db_migrate(&db_config, &why), why);
         for (int i = 0; i < 3; i++)
                 free((void *)(uintptr_t)migrations[i].sql);
