@@ -129,7 +129,8 @@ static const void *host_provider(bb_plugin_ref *who, const char *interface, size
         struct bb_plugin_ref *plugin;
         const void *ops;
 
-        if (!is_plugin(who) || interface == NULL || !may_have(who, interface))
+        /* Not only what is declared: providers that come later may need the asking plugin itself (drivers and charging). */
+        if (!is_plugin(who) || interface == NULL)
                 return NULL;
         ops = registry_provider(interface, index, &plugin);
         if (ops != NULL && ret_plugin != NULL)

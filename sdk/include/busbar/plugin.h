@@ -43,7 +43,8 @@ struct bb_host {
         bb_str (*tenant_option)(const bb_tenant *, const char *name); /* "time_zone", "currency", "language", "base_url" */
         /* A folder of this plugin and tenant for files it makes; created on first use; NUL-terminated, lives long. */
         bb_str (*state_folder)(bb_plugin_ref *who, const bb_tenant *);
-        /* Every provider of an interface, for plugins that choose among several ("payment/1"): index 0, 1, … NULL ends. */
+        /* Every provider of an interface, for plugins that choose among several ("payment/1"): index 0, 1, … NULL ends. Ask when
+         * it is needed, not in load(): it needs no declaration, since providers may themselves need the one who asks. */
         const void *(*provider)(bb_plugin_ref *who, const char *interface, size_t index, bb_str *ret_plugin);
 };
 
