@@ -48,8 +48,9 @@ static BB_AWAIT bb_err facts_read(const struct charging *c, const struct stop *s
 
         TRY(bb_db_query(&rows,
                         "select " SESSION_COLUMNS ","
-                        " (select min(n.meter_start_wh) from charging.session n where n.station_id = s.station_id"
-                        "  and n.connector_id = s.connector_id and n.started_at > s.started_at), " TOKEN_COLUMNS
+                        " (select n.meter_start_wh from charging.session n where n.station_id = s.station_id"
+                        "  and n.connector_id = s.connector_id and n.started_at > s.started_at"
+                        "  order by n.started_at limit 1), " TOKEN_COLUMNS
                         " from charging.station st left join charging.session s"
                         " on s.transaction_id = $3 and s.station_id = st.station_id" TOKEN_JOIN(
                                 "$4") " where st.station_id = $1 and st.epoch = $2",

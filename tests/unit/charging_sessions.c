@@ -514,6 +514,93 @@ static void the_same_from_many_tasks_is_once(void **state)
         assert_int_equal(rows_of("core.event", "topic = 'session.ended' and payload->>'station_id' = 'CROWD0'"), 1);
 }
 
+/* --- a server that goes away --- */
+
+#define RIDERS 24
+#define RIDES 6
+static struct {
+        int running, failures, done;
+} storm;
+
+/* Repeats as a driver does: until it is known to be stored. */
+#define UNTIL_STORED(call)                                                                                             \
+        do {                                                                                                           \
+                bb_err stored_;                                                                                        \
+                while ((stored_ = (call)) == BB_E_UNAVAILABLE) {                                                       \
+                        storm.failures++;                                                                              \
+                        bb_sleep(20);                                                                                  \
+                }                                                                                                      \
+                assert_int_equal(stored_, BB_OK);                                                                      \
+        } while (0)
+
+static void ride(void *arg)
+{
+        size_t rider = (size_t)(uintptr_t)arg;
+        struct bb_station_ref who = {.station_id = bb_print("STORM%zu", rider), .epoch = 1};
+
+        for (int64_t r = 0; r < RIDES; r++) {
+                const struct bb_start start = {.connector_id = 1,
+                                               .at_ms = now0 + r * 60000,
+                                               .meter_start_wh = r * 100,
+                                               .token_uid = BB_STR("storm")};
+                struct bb_started started;
+                struct bb_sample samples[5];
+
+                UNTIL_STORED(ops.session_start(&who, &start, &started));
+                for (int64_t k = 0; k < 5; k++) {
+                        samples[k] =
+                                register_sample(start.at_ms + k * 1000, bb_print("%lld", (long long)(r * 100 + k)).ptr);
+                        UNTIL_STORED(ops.session_samples(&who, 1, started.transaction_id, &samples[k], 1));
+                }
+                UNTIL_STORED(
+                        stop_with(&who, started.transaction_id, start.at_ms + 30000, r * 100 + 50, "storm", NULL, 0));
+        }
+        storm.done++;
+}
+
+static void storm_prepare(void *arg)
+{
+        (void)arg;
+        token_accepted("storm");
+        for (size_t i = 0; i < RIDERS; i++)
+                assert_int_equal(station_up(bb_print("STORM%zu", i).ptr).epoch, 1);
+}
+
+/* Connections are cut again and again, at any point between a statement and the answer to its commit. */
+static void what_was_acknowledged_is_there_once(void **state)
+{
+        struct bb_task_spec spec = {.size = sizeof(spec), .name = "test", .tenant = &nord, .run = ride};
+        char sql[400];
+
+        (void)state;
+        T(storm_prepare);
+        log_set_level(BB_ERROR + 1);
+        for (size_t i = 0; i < RIDERS; i++) {
+                spec.arg = (void *)(uintptr_t)i;
+                assert_int_equal(task_spawn(NULL, &spec, NULL), BB_OK);
+        }
+        for (int i = 0; storm.done < RIDERS; i++) {
+                if (i % 4 == 3)
+                        admin_do("select pg_terminate_backend(pid) from pg_stat_activity"
+                                 " where backend_type = 'client backend' and pid <> pg_backend_pid()");
+                turn_for(15);
+        }
+        log_set_level(BB_ERROR);
+        assert_true(storm.failures > 0);
+        assert_int_equal(rows_of("charging.session", "station_id like 'STORM%' and state = 1 and sample_count = 5"
+                                                     " and energy_wh = 50"),
+                         RIDERS * RIDES);
+        assert_int_equal(rows_of("charging.session", "station_id like 'STORM%'"), RIDERS * RIDES);
+        assert_int_equal(rows_of("charging.sample", "station_id like 'STORM%'"), RIDERS * RIDES * 5);
+        assert_int_equal(rows_of("charging.cdr", "station_id like 'STORM%'"), RIDERS * RIDES);
+        assert_int_equal(rows_of("charging.aside", "station_id like 'STORM%'"), 0);
+        for (int i = 0; i < 2; i++) {
+                snprintf(sql, sizeof(sql), "topic = '%s' and payload->>'station_id' like 'STORM%%'",
+                         i == 0 ? "session.started" : "session.ended");
+                assert_int_equal(rows_of("core.event", sql), RIDERS * RIDES);
+        }
+}
+
 /* --- the other tenant, lists --- */
 
 static void do_foreign(void *arg)
@@ -626,6 +713,7 @@ int main(void)
                 cmocka_unit_test(a_lost_stop_closes_nothing_by_guess),
                 cmocka_unit_test(an_old_connection_writes_nothing),
                 cmocka_unit_test(the_same_from_many_tasks_is_once),
+                cmocka_unit_test(what_was_acknowledged_is_there_once),
                 cmocka_unit_test(tenants_see_nothing_of_each_other),
                 cmocka_unit_test(lists_have_pages_filters_and_order),
         };
