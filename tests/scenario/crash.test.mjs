@@ -107,13 +107,13 @@ test('three kill -9 and an outage of PostgreSQL lose and double nothing', async 
   await all;
   assert.equal(errors, 0);
 
-  const sessions = new Map(busbar.sql("select station_id, transaction_id, state, meter_start_wh, meter_stop_wh, id from charging.session").map((r) => [r[0], r]));
+  const sessions = new Map(busbar.sql("select station_id, transaction_id, state, meter_start_wh, meter_stop_wh, session_id from charging.session").map((r) => [r[0], r]));
   assert.equal(Number(busbar.sql('select count(*) from charging.session')[0][0]), STATIONS, 'no session lost, none doubled');
   assert.equal(Number(busbar.sql('select count(*) from charging.cdr')[0][0]), STATIONS);
   assert.equal(Number(busbar.sql('select count(distinct transaction_id) from charging.session')[0][0]), STATIONS);
   const stored = new Map();
   for (const [station, at, value, copies] of busbar.sql(`select s.station_id, to_char(p.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), p.value, count(*)
-      from charging.sample p join charging.session s on s.id = p.session_id group by 1, 2, 3`)) {
+      from charging.sample p join charging.session s using (session_id) group by 1, 2, 3`)) {
     stored.set(`${station} ${at} ${value}`, Number(copies));
   }
   let samples = 0;

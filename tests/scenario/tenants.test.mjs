@@ -48,7 +48,7 @@ test('the policy raises when no tenant is set, and shows nothing of another', ()
   assert.throws(() => as("select set_config('busbar.tenant', '', true);", 'select count(*) from charging.station'), /tenant/);
   assert.deepEqual(as("select set_config('busbar.tenant', 'south', true);", 'select count(*) from charging.station').at(-1), ['0']);
   assert.deepEqual(as("select set_config('busbar.tenant', 'north', true);", 'select count(*) from charging.station').at(-1), ['1']);
-  assert.throws(() => as("select set_config('busbar.tenant', 'south', true);", "insert into charging.location (tenant_id, id, name) values ('north', 'x', 'x')"), /row-level security/);
+  assert.throws(() => as("select set_config('busbar.tenant', 'south', true);", "insert into charging.location (tenant_id, location_id, name) values ('north', 'x', 'x')"), /row-level security/);
 });
 
 test('every route refuses without a key, with another tenant\'s key, and with a key that lacks the scope', async () => {
