@@ -460,7 +460,8 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
                 become_idle(c);
                 return;
         }
-        if (what & BEV_EVENT_EOF) {
+        /* Put off as they are, several events may come as one: a failed write together with an end. */
+        if ((what & BEV_EVENT_EOF) && !(what & BEV_EVENT_ERROR)) {
                 on_eof(c);
                 return;
         }

@@ -21,9 +21,9 @@ static int32_t bad(struct http1_fault *ret, const char *detail)
 
 static int32_t scan_limits(const struct http1_scan *s, size_t i, struct http1_fault *ret)
 {
-        if (s->lines == 0 && i - s->line > HTTP1_MAX_LINE)
+        if (s->lines == 0 && i + 1 - s->line > HTTP1_MAX_LINE)
                 return fault(ret, 414, "uri-too-long", "the request line is longer than 8 KiB");
-        if (i - s->start >= HTTP1_MAX_HEAD)
+        if (i + 1 - s->start > HTTP1_MAX_HEAD)
                 return fault(ret, 431, "header-too-large", "the header block is larger than 16 KiB");
         if (s->lines > HTTP1_MAX_FIELDS + 1)
                 return fault(ret, 431, "too-many-headers", "there are more than 100 header fields");

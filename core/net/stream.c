@@ -77,9 +77,9 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
         (void)bev;
         if (what & BEV_EVENT_CONNECTED)
                 s->connected = 1;
-        else if (what & BEV_EVENT_EOF)
+        if (what & BEV_EVENT_EOF)
                 s->peer_eof = 1;
-        else
+        if (what & BEV_EVENT_ERROR)
                 s->broken = 1;
         wake(s);
 }

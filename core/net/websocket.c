@@ -433,7 +433,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
         if (what & BEV_EVENT_EOF)
                 ws->peer_eof = 1;
         /* A peer that only shut its side after its close frame still gets ours. */
-        if ((what & BEV_EVENT_EOF) && ws->state == WS_FLUSH && !ws->is_tls)
+        if (!(what & BEV_EVENT_ERROR) && ws->state == WS_FLUSH && !ws->is_tls)
                 return;
         close_socket(ws);
 }

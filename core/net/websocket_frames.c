@@ -14,8 +14,8 @@
 
 /* --- sending --- */
 
-static wslay_frame_context_ptr sender;
-static struct bb_ws *sending; /* whose buffer the sender writes to */
+static wslay_frame_context_ptr senders[2]; /* the second one masks: once a context has masked, it always does */
+static struct bb_ws *sending;              /* whose buffer the sender writes to */
 
 static void put_bytes(struct bb_ws *ws, const uint8_t *data, size_t len)
 {
@@ -54,13 +54,16 @@ static int on_frame_mask(uint8_t *out, size_t len, void *arg)
         return random_mask(out, len);
 }
 
-static void make_sender(void)
+static wslay_frame_context_ptr *sender_of(const struct bb_ws *ws)
 {
         static const struct wslay_frame_callbacks callbacks = {.send_callback = on_frame_bytes,
                                                                .genmask_callback = on_frame_mask};
 
-        if (sender == NULL && wslay_frame_context_init(&sender, &callbacks, NULL) != 0)
+        wslay_frame_context_ptr *sender = &senders[ws->client];
+
+        if (*sender == NULL && wslay_frame_context_init(sender, &callbacks, NULL) != 0)
                 abort(); /* out of memory */
+        return sender;
 }
 
 void ws_put_frame(struct bb_ws *ws, int32_t opcode, bb_str payload)
@@ -72,14 +75,15 @@ void ws_put_frame(struct bb_ws *ws, int32_t opcode, bb_str payload)
                                          .data = (const uint8_t *)payload.ptr,
                                          .data_length = payload.len};
 
+        wslay_frame_context_ptr *sender = sender_of(ws);
+
         if (ws->bev == NULL || ws->close_sent)
                 return;
-        make_sender();
         sending = ws;
-        if (wslay_frame_send(sender, &frame) < 0) {
+        if (wslay_frame_send(*sender, &frame) < 0) {
                 /* No random numbers for the mask: the sender's state is of no use any more. */
-                wslay_frame_context_free(sender);
-                sender = NULL;
+                wslay_frame_context_free(*sender);
+                *sender = NULL;
         }
         sending = NULL;
 }
