@@ -40,7 +40,8 @@ static struct bb_admit admit_of(const struct handshake *h)
 
 /* --- refusals --- */
 
-/* `why` is for the operator's log. The answer is plain: problems are for people's software. */
+/* `why` is for the operator's log. The answer is plain: problems are for people's software. BB_E_REJECTED ends the row
+ * of checks. */
 static bb_err refuse(struct handshake *h, int32_t status, const char *reason, bb_str why)
 {
         metrics_refused(reason);
@@ -362,12 +363,13 @@ BB_AWAIT bb_err connection_open(bb_request *req, bb_response *res)
                               .password = BB_NONE,
                               .remote = bb_request_remote(req),
                               .certificate = bb_request_client_certificate_name(req)};
+        bb_err err = BB_OK;
 
         if (h.owner == NULL)
                 return BB_E_NOT_FOUND;
-        for (size_t i = 0; i < BB_COUNT(steps); i++)
-                TRY(steps[i](&h));
-        return BB_OK;
+        for (size_t i = 0; i < BB_COUNT(steps) && err == BB_OK; i++)
+                err = steps[i](&h);
+        return err == BB_E_REJECTED ? BB_OK : err; /* a refusal has given its answer */
 }
 
 /* --- the end --- */

@@ -7,14 +7,12 @@
 
 enum { KEPT_PER_STATION = 1000, KEPT_BYTES = 65536 };
 
-/* A string as it is; any other value, and text that PostgreSQL cannot hold, as JSON. */
-static bb_str text_of(const bb_json *data)
+/* As JSON, whatever it is. PostgreSQL's jsonb has no U+0000: such a value is kept as a string that shows its text. */
+static bb_str json_of(const bb_json *data)
 {
-        bb_str text = bb_json_kind(data) == BB_J_STR ? bb_json_str(data) : BB_NONE;
+        bb_str text = bb_json_text(data);
 
-        if (text.ptr != NULL && memchr(text.ptr, '\0', text.len) == NULL)
-                return text;
-        return bb_json_text(data);
+        return memmem(text.ptr, text.len, "\\u0000", 6) != NULL ? bb_json_text(bb_json_new_str(text)) : text;
 }
 
 static BB_AWAIT bb_err keep(const struct station *st, bb_str id, const struct data_transfer_req *m, bb_str data)
@@ -23,11 +21,10 @@ static BB_AWAIT bb_err keep(const struct station *st, bb_str id, const struct da
                 BB_STMT("insert into ocpp16.data_transfer (station_id, id, vendor_id, message_id, data)"
                         " values ($1, $2, $3, $4, $5) on conflict do nothing",
                         BB_TEXT(station_id(st)), BB_UUID(id), BB_TEXT(m->vendor_id), BB_TEXT(m->message_id),
-                        BB_TEXT(data)),
+                        BB_JSONB(data)),
                 /* Ids sort by time. */
                 BB_STMT("delete from ocpp16.data_transfer where station_id = $1 and id <="
-                        " (select id from ocpp16.data_transfer where station_id = $1 order by id desc offset $2 limit "
-                        "1)",
+                        " (select id from ocpp16.data_transfer where station_id = $1 order by id desc limit 1 offset $2)",
                         BB_TEXT(station_id(st)), BB_INT(KEPT_PER_STATION)),
         };
 
@@ -38,7 +35,7 @@ BB_AWAIT bb_err message_data_transfer(struct station *st, const void *message, b
 {
         const struct data_transfer_req *m = message;
         struct data_transfer_conf conf = {.status = DATA_UNKNOWN_VENDOR_ID};
-        bb_str data = m->data != NULL ? text_of(m->data) : BB_NONE;
+        bb_str data = m->data != NULL ? json_of(m->data) : BB_NONE;
         bb_str id = bb_uuid(); /* one for all tries: the first may have been stored without our knowing */
         bb_err err = BB_OK;
 

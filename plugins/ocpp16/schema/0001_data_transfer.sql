@@ -5,7 +5,7 @@ create table ocpp16.data_transfer (
         id          uuid not null,
         vendor_id   text not null,
         message_id  text,
-        data        text,
+        data        jsonb,
         received_at timestamptz not null default now(),
         primary key (tenant_id, station_id, id)
 );
