@@ -41,9 +41,8 @@ static int take_step(struct conn *c, struct segment *seg, PGresult *result)
         ExecStatusType status = PQresultStatus(result);
 
         if (status == PGRES_FATAL_ERROR) {
-                int over = sqlstate_is_loss(result);
-
-                if (over) {
+                if (sqlstate_is_loss(result)) {
+                        c->goodbye = sqlstate_is_goodbye(result);
                         PQclear(result);
                         return 0;
                 }

@@ -37,6 +37,9 @@ struct db_config config_defaults(const struct db_config *asked)
         c.url = copy(asked->url);
         c.owner_url = copy(asked->owner_url);
         c.node = asked->node != NULL ? copy(asked->node) : copy(bb_uuid().ptr);
+        /* The part before '/' of a lease's owner. */
+        for (char *slash; (slash = strchr(c.node, '/')) != NULL;)
+                *slash = '_';
         /* Four: one each for a scan, a transaction, a checked run and plain segments. */
         fill(&c.pool_size, 8, 4, POOL_MAX);
         fill(&c.wait_ms, 20000, 1, 3600000);

@@ -41,7 +41,23 @@ static void set_timer(struct conn *c, int64_t ms)
         event_add(c->timer, &tv);
 }
 
-/* Closes what there is and fails what was on the wire: nobody knows whether it was committed. */
+/* Nobody knows whether what was on the wire was committed, unless the server said goodbye: then what it had not begun to
+ * answer was not begun, and may be sent again. */
+static void fail_flying(struct conn *c)
+{
+        int goodbye = c->goodbye;
+
+        while (!list_empty(&c->flying)) {
+                struct segment *seg = LIST_OF(struct segment, link, c->flying.next);
+
+                list_remove(&seg->link);
+                c->flying_count--;
+                seg->retry = goodbye && seg->step_at == 0 && !seg->steps[0].answered;
+                segment_done(seg, BB_E_UNAVAILABLE);
+        }
+        c->goodbye = 0;
+}
+
 static void tear_down(struct conn *c, const char *why)
 {
         int was_up = c->up;
@@ -59,13 +75,7 @@ static void tear_down(struct conn *c, const char *why)
         c->up = 0;
         if (was_up)
                 pool_conn_down(why);
-        while (!list_empty(&c->flying)) {
-                struct segment *seg = LIST_OF(struct segment, link, c->flying.next);
-
-                list_remove(&seg->link);
-                segment_done(seg, BB_E_UNAVAILABLE);
-        }
-        c->flying_count = 0;
+        fail_flying(c);
         conn_release(c);
 }
 
@@ -158,7 +168,7 @@ static void setup_done(struct segment *seg)
                 return;
         if (seg->err < 0) {
                 if (seg->error != NULL)
-                        sqlstate_log(seg->error, seg->err);
+                        sqlstate_log(seg->error, seg->err, "");
                 connect_failed(c, "the session could not be set up");
                 return;
         }
@@ -201,7 +211,7 @@ static void set_up(struct conn *c)
         watch(c, EV_READ);
         seg = segment_new(&e, 1, NULL);
         seg->then = setup_done;
-        if (!conn_send(c, seg))
+        if (!conn_send_segment(c, seg))
                 segment_free(seg);
 }
 
@@ -272,7 +282,7 @@ static int send_statement(struct conn *c, struct segment *seg, uint32_t index)
                                    e->formats, 0);
 }
 
-int conn_send(struct conn *c, struct segment *seg)
+int conn_send_segment(struct conn *c, struct segment *seg)
 {
         if (c->state != CONN_READY && c->state != CONN_SETUP)
                 return 0;

@@ -3,7 +3,7 @@
  * The "db/1" table.
  */
 #include "base/time.h"
-#include "db/pool.h"
+#include "db/work.h"
 
 static int64_t away_ms(void)
 {
@@ -24,6 +24,22 @@ const struct bb_db_ops db_ops = {.size = sizeof(struct bb_db_ops),
                                  .get_time = rows_time,
                                  .get_bytes = rows_bytes,
                                  .away_ms = away_ms,
-                                 .migrations = migrations_register};
+                                 .scan = db_scan,
+                                 .batch_new = batch_new,
+                                 .batch_submit = batch_submit,
+                                 .batch_free = batch_free,
+                                 .migrations = migrations_register,
+                                 .event_stmt = event_stmt,
+                                 .subscribe = event_subscribe,
+                                 .job_type = job_type_register,
+                                 .job_stmt = job_stmt,
+                                 .job_progress = job_progress,
+                                 .job_id = job_id,
+                                 .job_get = job_get,
+                                 .job_list = job_list,
+                                 .job_cancel = job_cancel,
+                                 .audit_stmt = audit_stmt,
+                                 .dead_letter_list = dead_letter_list,
+                                 .dead_letter_replay = dead_letter_replay};
 
 const struct bb_db_ops *bb_db_ = &db_ops;

@@ -3,6 +3,7 @@
  * The pool: which segment goes over which connection, and what waits. It knows no SQL.
  */
 #include "db/pool.h"
+#include "db/work.h"
 #include "base/time.h"
 #include "rt/loop.h"
 #include <busbar/log.h>
@@ -179,9 +180,9 @@ void pool_dispatch(void)
                 struct lane *lane = LIST_OF(struct lane, link, pool.lanes.next);
                 struct segment *seg = LIST_OF(struct segment, link, lane->segments.next);
 
-                if (!conn_send(c, seg))
+                if (!conn_send_segment(c, seg))
                         continue;
-                /* conn_send moved the segment; the lane goes to the end of the row. */
+                /* conn_send_segment moved the segment; the lane goes to the end of the row. */
                 pool.waiting--;
                 list_remove(&lane->link);
                 list_append(&pool.lanes, &lane->link);
@@ -232,13 +233,14 @@ static int send_held(struct segment *seg)
                 seg->then = release_after;
         }
         seg->hold = NULL;
-        return conn_send(c, seg);
+        return conn_send_segment(c, seg);
 }
 
 BB_AWAIT bb_err segment_run(struct segment *seg)
 {
         bb_err err;
 
+        TRY(task_check());
         seg->waiter = task_current();
         seg->queued_us = time_mono_us();
         if (seg->hold != NULL)
@@ -267,6 +269,7 @@ BB_AWAIT bb_err hold_acquire(struct hold *hold, int32_t kind)
 
         *hold = (struct hold){.kind = kind, .waiter = task_current()};
         list_init(&hold->link);
+        TRY(task_check());
         if (!pool.open || pool.refused)
                 return BB_E_UNAVAILABLE;
         list_append(&pool.hold_queue, &hold->link);
@@ -358,15 +361,17 @@ static void open_metrics(void)
 bb_err db_open(const struct db_config *config, bb_str *ret_why)
 {
         static const struct timeval second = {.tv_sec = 1};
-        struct db_config c = config_defaults(config);
+        struct db_config c;
 
         if (pool.open)
                 return BB_E_EXISTS;
-        TRY(role_check(&c, ret_why));
+        TRY(role_check(config, ret_why));
+        c = config_defaults(config);
         pool = (struct pool){.config = c, .open = 1, .size = c.pool_size, .away_since_ms = time_mono_ms()};
         list_init(&pool.lanes);
         list_init(&pool.hold_queue);
         open_metrics();
+        work_open();
         pool.tick = event_new(loop_base(), -1, EV_PERSIST, on_tick, NULL);
         event_add(pool.tick, &second);
         for (int32_t i = 0; i < pool.size; i++) {
@@ -390,6 +395,7 @@ void db_close(void)
         event_free(pool.tick);
         for (int32_t i = 0; i < pool.size; i++)
                 conn_close(&pool.conns[i]);
+        work_close();
         free((void *)(uintptr_t)pool.config.url);
         free((void *)(uintptr_t)pool.config.owner_url);
         free((void *)(uintptr_t)pool.config.node);

@@ -18,6 +18,7 @@
 #define ROWS_MAGIC 0x524f5753u
 #define TX_MAGIC 0x54580001u
 #define POOL_MAX 64
+#define RUN_MAX 1000 /* statements of one run */
 
 struct prepared; /* statement.c: one SQL text with its parameter types, known to all connections */
 
@@ -71,8 +72,8 @@ enum { CONN_DOWN = 0, CONN_RESOLVING = 1, CONN_CONNECTING = 2, CONN_SETUP = 3, C
 struct conn {
         int32_t index;
         int32_t state;
-        int32_t up; /* counted in pool.ready */
-        int32_t reserved;
+        int32_t up;      /* counted in pool.ready */
+        int32_t goodbye; /* the server said that it ends the session: what it had not begun was not done */
         PGconn *pg;
         struct event *io;    /* of the socket */
         struct event *timer; /* reconnect, or the limit of connecting */
@@ -145,7 +146,7 @@ void pool_refuse(const char *why);
 void conn_start(struct conn *); /* begins to connect */
 void conn_close(struct conn *);
 /* 0: the connection broke before it took the whole; the segment is as before. */
-int conn_send(struct conn *, struct segment *);
+int conn_send_segment(struct conn *, struct segment *);
 void conn_break(struct conn *, const char *why);
 void conn_tick(struct conn *);
 
@@ -155,6 +156,7 @@ int conn_read_answers(struct conn *);
 /* statement.c */
 struct prepared *prepared_find(const char *sql, const Oid *types, size_t count);
 const char *prepared_name(const struct prepared *);
+const char *prepared_sql(const struct prepared *);
 const Oid *prepared_types(const struct prepared *);
 void prepared_retire(struct prepared *); /* its result type changed: use a new name from now on */
 int conn_knows(const struct conn *, const struct prepared *);
@@ -179,8 +181,9 @@ int64_t result_affected(const PGresult *);
 
 /* sqlstate.c */
 bb_err sqlstate_err(const char *sqlstate);
-void sqlstate_log(const PGresult *, bb_err);
+void sqlstate_log(const PGresult *, bb_err, const char *sql);
 int sqlstate_is_loss(const PGresult *); /* the session ended with it */
+int sqlstate_is_goodbye(const PGresult *); /* … in good order */
 
 /* run.c */
 BB_AWAIT bb_err db_run(const struct bb_stmt *, size_t count, bb_rows **ret_rows);
@@ -189,7 +192,7 @@ bb_err caller_tenant(bb_tenant **ret);
 /* Hands the results from `first` on to ret_rows (may be NULL). */
 void take_rows(struct segment *, size_t first, bb_rows **ret_rows);
 void committed(const bb_tenant *, int32_t flags); /* wakes events and jobs */
-void count_error(bb_err);
+bb_err report(const struct segment *, bb_err); /* logs and counts an error, and returns it */
 /* Ends the hold. A COMMIT that the server turned into a ROLLBACK is BB_E_CONFLICT. */
 BB_AWAIT bb_err commit_hold(struct hold *, int32_t flags);
 void roll_back_hold(struct hold *); /* without waiting */
@@ -197,6 +200,7 @@ void roll_back_hold(struct hold *); /* without waiting */
 /* tx.c, scan.c, batch.c */
 BB_AWAIT bb_err tx_begin_kind(int32_t hold_kind, const char *begin_sql, bb_tx **ret_tx);
 BB_AWAIT bb_err tx_begin(bb_tx **ret_tx);
+BB_AWAIT bb_err tx_encoded(bb_tx *, const struct encoded *, bb_rows **ret_rows); /* one statement as it is */
 BB_AWAIT bb_err tx_run(bb_tx *, const struct bb_stmt *, size_t count, bb_rows **ret_rows);
 BB_AWAIT bb_err tx_commit(bb_tx *);
 BB_AWAIT void tx_rollback(bb_tx *);

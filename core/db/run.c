@@ -36,21 +36,18 @@ void take_rows(struct segment *seg, size_t first, bb_rows **ret_rows)
         }
 }
 
-void count_error(bb_err err)
-{
-        bb_log_->metric_add(bb_metric_get(BB_METRIC_COUNTER, "busbar_db_errors_total", "Failed segments.",
-                                          bb_kv_cstr("error", bb_err_text(err))),
-                            1);
-}
-
 /* Says once what went wrong, when nobody tries again. */
-static bb_err report(const struct segment *seg, bb_err err)
+bb_err report(const struct segment *seg, bb_err err)
 {
+        const struct prepared *p = seg->failed_at < seg->count ? seg->used[seg->failed_at] : NULL;
+
         if (err >= 0)
                 return err;
         if (seg->error != NULL)
-                sqlstate_log(seg->error, err);
-        count_error(err);
+                sqlstate_log(seg->error, err, p != NULL ? prepared_sql(p) : "");
+        bb_metric_add(bb_metric_get(BB_METRIC_COUNTER, "busbar_db_errors_total", "Segments that failed.",
+                                    bb_kv_cstr("error", bb_err_text(err))),
+                      1);
         return err;
 }
 
@@ -109,6 +106,8 @@ BB_AWAIT bb_err commit_hold(struct hold *hold, int32_t flags)
                 err = BB_E_CONFLICT;
         report(seg, err);
         segment_free(seg);
+        /* A task that may not wait any more did not even send it. */
+        roll_back_hold(hold);
         return err;
 }
 
@@ -116,7 +115,8 @@ void roll_back_hold(struct hold *hold)
 {
         struct encoded e = plain_statement("rollback");
 
-        segment_send_last(segment_new(&e, 1, hold));
+        if (hold->conn != NULL)
+                segment_send_last(segment_new(&e, 1, hold));
 }
 
 static BB_AWAIT bb_err run_checked(struct run *run)
@@ -166,7 +166,7 @@ BB_AWAIT bb_err db_run(const struct bb_stmt *stmts, size_t count, bb_rows **ret_
         TRY(caller_tenant(&tenant));
         if (count == 0)
                 return BB_OK;
-        if (stmts == NULL || count > 1000)
+        if (stmts == NULL || count > RUN_MAX)
                 return BB_E_INVALID;
         TRY(encode(&run, tenant));
         for (int try = 0;; try++) {

@@ -54,6 +54,14 @@ int sqlstate_is_loss(const PGresult *error)
         return severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
 }
 
+/* admin_shutdown: a restart of the server, or pg_terminate_backend(). It is said between two steps. */
+int sqlstate_is_goodbye(const PGresult *error)
+{
+        const char *state = PQresultErrorField(error, PG_DIAG_SQLSTATE);
+
+        return state != NULL && strcmp(state, "57P01") == 0;
+}
+
 /* Classes whose messages speak of the statement or the server. Those of class 22 and 23 quote values. */
 static int message_is_safe(const char *state)
 {
@@ -65,24 +73,35 @@ static int message_is_safe(const char *state)
         return 0;
 }
 
-static const char *field(const PGresult *error, int which)
-{
-        const char *text = PQresultErrorField(error, which);
+/* The start of the statement, which is constant text of a program. */
+#define SQL_SHOWN 120
 
-        return text != NULL ? text : "";
+static void add_field(struct bb_kv *fields, size_t *count, const char *name, const char *text)
+{
+        if (text != NULL && text[0] != '\0')
+                fields[(*count)++] = bb_kv_str(name, (bb_str){.ptr = text, .len = strnlen(text, SQL_SHOWN)});
 }
 
 /* Conflicts are part of normal life: who gets one tells what it means. */
-void sqlstate_log(const PGresult *error, bb_err err)
+void sqlstate_log(const PGresult *error, bb_err err, const char *sql)
 {
-        const char *state = field(error, PG_DIAG_SQLSTATE);
+        static const struct {
+                const char *name;
+                int which;
+        } shown[] = {{"sqlstate", PG_DIAG_SQLSTATE},  {"constraint", PG_DIAG_CONSTRAINT_NAME},
+                     {"schema", PG_DIAG_SCHEMA_NAME}, {"table", PG_DIAG_TABLE_NAME},
+                     {"column", PG_DIAG_COLUMN_NAME}, {"position", PG_DIAG_STATEMENT_POSITION}};
+        const char *state = PQresultErrorField(error, PG_DIAG_SQLSTATE);
         int expected = err == BB_E_EXISTS || err == BB_E_CONFLICT;
+        struct bb_kv fields[BB_COUNT(shown) + 2];
+        size_t count = 0;
 
-        bb_log(expected ? BB_DEBUG : BB_ERROR, "db.sql_error",
-               message_is_safe(state) ? field(error, PG_DIAG_MESSAGE_PRIMARY) : "the statement failed",
-               bb_kv_err(err), bb_kv_cstr("sqlstate", state),
-               bb_kv_cstr("constraint", field(error, PG_DIAG_CONSTRAINT_NAME)),
-               bb_kv_cstr("schema", field(error, PG_DIAG_SCHEMA_NAME)), bb_kv_cstr("table", field(error, PG_DIAG_TABLE_NAME)),
-               bb_kv_cstr("column", field(error, PG_DIAG_COLUMN_NAME)),
-               bb_kv_cstr("position", field(error, PG_DIAG_STATEMENT_POSITION)));
+        fields[count++] = bb_kv_err(err);
+        for (size_t i = 0; i < BB_COUNT(shown); i++)
+                add_field(fields, &count, shown[i].name, PQresultErrorField(error, shown[i].which));
+        add_field(fields, &count, "sql", sql);
+        bb_log_->write(bb_self_, expected ? BB_DEBUG : BB_ERROR, "db.sql_error",
+                       state != NULL && message_is_safe(state) ? PQresultErrorField(error, PG_DIAG_MESSAGE_PRIMARY)
+                                                               : "the statement failed",
+                       fields, count);
 }

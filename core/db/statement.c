@@ -17,6 +17,7 @@ struct prepared {
         uint32_t number;
         size_t count;
         Oid *types;
+        const char *sql;
         char name[16];
 };
 
@@ -72,6 +73,7 @@ static struct prepared *add_variant(struct text *t, const Oid *types, size_t cou
 
         p->number = prepared_count++;
         p->count = count;
+        p->sql = t->sql;
         p->types = heap_new(sizeof(Oid) * (count + 1));
         for (size_t i = 0; i < count; i++)
                 p->types[i] = types[i] == 0 && before != NULL ? before->types[i] : types[i];
@@ -103,6 +105,11 @@ void prepared_retire(struct prepared *p)
 const char *prepared_name(const struct prepared *p)
 {
         return p->name;
+}
+
+const char *prepared_sql(const struct prepared *p)
+{
+        return p->sql;
 }
 
 const Oid *prepared_types(const struct prepared *p)

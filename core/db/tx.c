@@ -46,9 +46,7 @@ static BB_AWAIT bb_err tx_segment(bb_tx *tx, const struct encoded *statements, s
                 *ret_seg = seg;
                 return BB_OK;
         }
-        if (seg->error != NULL)
-                sqlstate_log(seg->error, err);
-        count_error(err);
+        report(seg, err);
         segment_free(seg);
         tx->failed = err;
         return err;
@@ -103,6 +101,17 @@ static int find_miss(const struct segment *seg, const struct bb_stmt *stmts)
         return 0;
 }
 
+BB_AWAIT bb_err tx_encoded(bb_tx *tx, const struct encoded *statement, bb_rows **ret_rows)
+{
+        struct segment *seg = NULL;
+
+        TRY(check(tx));
+        TRY(tx_segment(tx, statement, 1, &seg));
+        take_rows(seg, 0, ret_rows);
+        segment_free(seg);
+        return BB_OK;
+}
+
 BB_AWAIT bb_err tx_run(bb_tx *tx, const struct bb_stmt *stmts, size_t count, bb_rows **ret_rows)
 {
         struct encoded *encoded;
@@ -111,7 +120,7 @@ BB_AWAIT bb_err tx_run(bb_tx *tx, const struct bb_stmt *stmts, size_t count, bb_
         TRY(check(tx));
         if (count == 0)
                 return BB_OK;
-        if (stmts == NULL || count > 1000)
+        if (stmts == NULL || count > RUN_MAX)
                 return BB_E_INVALID;
         encoded = arena_alloc(arena_current, sizeof(*encoded) * count);
         for (size_t i = 0; i < count; i++)

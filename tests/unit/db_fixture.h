@@ -168,8 +168,9 @@ static int fixture_up(void **state)
         assert_int_equal(bb_db_->migrations(&plugin_a, fixture_migrations, BB_COUNT(fixture_migrations),
                                             sizeof(fixture_migrations[0])),
                          BB_OK);
-        db_config.url = cluster.url;
-        db_config.owner_url = cluster.owner_url;
+        /* The cluster's texts go when a test stops it. */
+        db_config.url = strdup(cluster.url);
+        db_config.owner_url = strdup(cluster.owner_url);
         must(db_migrate(&db_config, &why), why);
         fixture_open();
         return 0;
@@ -194,6 +195,8 @@ static int fixture_down(void **state)
         turn_for(20);
         loop_close();
         embedded_stop(&cluster);
+        free((void *)(uintptr_t)db_config.url);
+        free((void *)(uintptr_t)db_config.owner_url);
         fixture_remove(state_folder);
         return 0;
 }

@@ -72,7 +72,8 @@ select core.tenant_protect('core.event_cursor');
 
 create table core.dead_letter (
         tenant_id text not null,
-        id uuid not null, -- of the event
+        id uuid not null,
+        event_id uuid not null,
         plugin text not null,
         topic text not null,
         key text not null,
@@ -82,7 +83,8 @@ create table core.dead_letter (
         attempts integer not null,
         error text not null,
         replay_at timestamptz, -- somebody asked to try again
-        primary key (tenant_id, id, plugin)
+        primary key (tenant_id, id),
+        unique (tenant_id, event_id, plugin)
 );
 create index dead_letter_age on core.dead_letter (tenant_id, died_at desc, id desc);
 create index dead_letter_replay on core.dead_letter (tenant_id, plugin, replay_at) where replay_at is not null;

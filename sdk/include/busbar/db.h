@@ -92,6 +92,20 @@ struct bb_event {
         int32_t attempt; /* 1 at the first try */
 };
 
+/* An event that a plugin could not handle, after the last attempt. */
+struct bb_dead_letter {
+        uint32_t size;
+        int32_t attempts;
+        bb_str id; /* of the letter */
+        bb_str event_id;
+        bb_str plugin; /* that could not handle it */
+        bb_str topic, key, payload;
+        bb_str error;
+        int64_t created_ms, died_ms; /* the event; its last attempt */
+        int32_t replaying;           /* somebody asked to try again, and that is still to come */
+        int32_t reserved;
+};
+
 enum { BB_JOB_QUEUED = 0, BB_JOB_RUNNING = 1, BB_JOB_SUCCEEDED = 2, BB_JOB_FAILED = 3, BB_JOB_CANCELED = 4 };
 
 struct bb_job_info {
@@ -174,6 +188,11 @@ struct bb_db_ops {
         /* An entry of the append-only audit log; goes into the same run() as the change. `actor` is who did it
          * (bb_request_actor), `details_json` may be BB_NONE. */
         struct bb_stmt (*audit_stmt)(bb_str actor, const char *action, bb_str object, bb_str details_json);
+
+        /* Events that nobody could handle. Newest first, `limit` at most, older than the letter `before` (BB_NONE: newest). */
+        BB_AWAIT bb_err (*dead_letter_list)(bb_str before, size_t limit, struct bb_dead_letter **ret, size_t *ret_count);
+        /* Has the event delivered to its plugin once more, at once; the letter goes when that succeeds. */
+        BB_AWAIT bb_err (*dead_letter_replay)(bb_str id);
 };
 
 extern const struct bb_db_ops *bb_db_ BB_HIDDEN;
@@ -293,6 +312,15 @@ static inline BB_AWAIT bb_err bb_job_list(const char *type, bb_str before, size_
 static inline BB_AWAIT bb_err bb_job_cancel(bb_str id)
 {
         return bb_db_->job_cancel(id);
+}
+static inline BB_AWAIT bb_err bb_dead_letter_list(bb_str before, size_t limit, struct bb_dead_letter **ret,
+                                                  size_t *ret_count)
+{
+        return bb_db_->dead_letter_list(before, limit, ret, ret_count);
+}
+static inline BB_AWAIT bb_err bb_dead_letter_replay(bb_str id)
+{
+        return bb_db_->dead_letter_replay(id);
 }
 static inline struct bb_stmt bb_audit_stmt(bb_str actor, const char *action, bb_str object, bb_str details_json)
 {
