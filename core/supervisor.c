@@ -40,7 +40,7 @@ static struct supervisor {
         int64_t started_ms, start_at_ms; /* monotonic; start_at_ms 0: not to be started */
         int64_t deaths_ms[QUICK_CRASHES];
         int64_t backoff_ms, kill_at_ms;
-        int32_t stopping, ever_ready, exit_status;
+        int32_t stopping, exit_status;
         char *quarantine_file, *crash_folder, *status_file;
         sigset_t signals;
 } super;
@@ -107,7 +107,6 @@ static int32_t find_socket(const char *address)
         return -1;
 }
 
-/* BB_E_IO: it cannot be had now; the worker will say so, too. */
 static bb_err want_socket(bb_str address, int8_t *wanted)
 {
         int32_t at = find_socket(address.ptr);
@@ -290,7 +289,9 @@ static void plan_restart(void)
 
         memmove(&super.deaths_ms[1], &super.deaths_ms[0], sizeof(super.deaths_ms) - sizeof(super.deaths_ms[0]));
         super.deaths_ms[0] = now;
-        if (super.deaths_ms[QUICK_CRASHES - 1] == 0 || now - super.deaths_ms[QUICK_CRASHES - 1] > QUICK_WINDOW_MS + super.backoff_ms * QUICK_CRASHES)
+        /* The pauses themselves do not count as good time. */
+        if (super.deaths_ms[QUICK_CRASHES - 1] == 0 ||
+            now - super.deaths_ms[QUICK_CRASHES - 1] > QUICK_WINDOW_MS + super.backoff_ms * QUICK_CRASHES)
                 super.backoff_ms = 0;
         else
                 super.backoff_ms = super.backoff_ms == 0 ? BACKOFF_FIRST_MS : super.backoff_ms * 2;
@@ -314,15 +315,18 @@ static void end(int32_t status)
 static void on_worker_death(int status)
 {
         int fine = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        int refused = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIGURATION;
 
-        if (!fine && !(super.stopping && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
+        if (refused)
+                bb_log(BB_ERROR, "worker.refused", "the configuration cannot be used; see the lines above");
+        else if (!fine && !(super.stopping && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL))
                 report_death(status);
         super.worker = 0;
         if (super.stopping) {
                 end(fine ? EXIT_SUCCESS : EXIT_FAILURE);
                 return;
         }
-        if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIGURATION && super.page->restarts == 0) {
+        if (refused && super.page->restarts == 0) {
                 end(EXIT_CONFIGURATION);
                 return;
         }

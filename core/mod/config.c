@@ -248,6 +248,12 @@ static const char *name_of(const char *path)
         return slash != NULL ? slash + 1 : path;
 }
 
+/* Paths are made absolute only when the whole file could be decoded. */
+int32_t config_knows_tenants(const struct config *config)
+{
+        return config->server.tenants_folder.ptr != NULL && config->server.tenants_folder.ptr[0] == '/';
+}
+
 struct config *config_load(const char *path)
 {
         struct arena *arena = arena_new("configuration");
@@ -258,8 +264,7 @@ struct config *config_load(const char *path)
         config->path = arena_str(arena, bb_cstr(path)).ptr;
         config->folder = folder_of(arena, path);
         read_server(config, name_of(config->path));
-        /* Without busbar.yaml nobody knows where the tenants are. */
-        if (config->server.tenants_folder.ptr != NULL && config->server.tenants_folder.ptr[0] == '/') {
+        if (config_knows_tenants(config)) {
                 read_tenants(config);
                 check_hosts(config);
         }

@@ -110,6 +110,8 @@ struct config {
 /* Never NULL; whether it may be used says errors.count == 0. */
 struct config *config_load(const char *path);
 void config_free(struct config *);
+/* Was busbar.yaml good enough to look for the tenants? */
+int32_t config_knows_tenants(const struct config *);
 struct config_tenant *config_tenant_keep(struct config_tenant *);
 void config_tenant_release(struct config_tenant *);
 const struct config_tenant *config_find_tenant(const struct config *, bb_str id);

@@ -80,6 +80,16 @@ static bb_str expected_text(struct arena *arena, const struct bb_field *field)
         }
 }
 
+/* What the shape says of the field, which is a sentence in some and a few words in others. */
+static const char *about_text(struct arena *arena, const struct bb_field *field)
+{
+        bb_str about = bb_cstr(field->about);
+
+        if (about.len > 0 && about.ptr[about.len - 1] == '.')
+                about.len--;
+        return about.len > 0 ? arena_print(arena, " (%.*s)", BB_FMT(about)).ptr : "";
+}
+
 static bb_str found_text(struct arena *arena, const struct config_node *node, int32_t secret)
 {
         bb_str shown;
@@ -117,11 +127,7 @@ static void wrong(struct decoder *d, const struct config_node *node, bb_str path
         bb_str expected = expected_text(arena, field);
         bb_str found = found_text(arena, node, field->flags & BB_SECRET);
 
-        if (field->about != NULL)
-                fault(d, node->line, path, "expected %.*s (%s), found %.*s", BB_FMT(expected), field->about,
-                      BB_FMT(found));
-        else
-                fault(d, node->line, path, "expected %.*s, found %.*s", BB_FMT(expected), BB_FMT(found));
+        fault(d, node->line, path, "expected %.*s%s, found %.*s", BB_FMT(expected), about_text(arena, field), BB_FMT(found));
 }
 
 static bb_str path_join(struct decoder *d, bb_str path, bb_str name)
@@ -345,12 +351,10 @@ static void fall_back(struct decoder *d, bb_str path, int32_t line, const struct
 
 static void missing(struct decoder *d, bb_str path, int32_t line, const struct bb_field *field)
 {
-        bb_str expected = expected_text(d->source->errors->arena, field);
+        struct arena *arena = d->source->errors->arena;
+        bb_str expected = expected_text(arena, field);
 
-        if (field->about != NULL)
-                fault(d, line, path, "is missing: expected %.*s (%s), found nothing", BB_FMT(expected), field->about);
-        else
-                fault(d, line, path, "is missing: expected %.*s, found nothing", BB_FMT(expected));
+        fault(d, line, path, "is missing: expected %.*s%s, found nothing", BB_FMT(expected), about_text(arena, field));
 }
 
 /* `path` is the field's; `line` the map's, for what is not written at all. Returns whether it was written. */

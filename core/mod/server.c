@@ -469,15 +469,21 @@ void server_end(int status)
         loop_stop();
 }
 
-/* 0: go on; otherwise the exit status. */
-static int read_configuration(const char *path)
+static void read_configuration(const char *path)
 {
         server.config_path = heap_str(bb_cstr(path));
         server.config = config_load(path);
-        if (server.config->errors.count == 0 && loop_init(server.config->server.workers) == BB_OK)
+}
+
+/* 0: go on; otherwise the exit status. */
+static int make_loop(size_t errors)
+{
+        if (errors == 0 && loop_init(server.config->server.workers) == BB_OK)
                 return 0;
         server_print_errors(&server.config->errors);
-        return server.config->errors.count > 0 ? EXIT_CONFIGURATION : EXIT_FAILURE;
+        config_free(server.config);
+        free_words();
+        return errors > 0 ? EXIT_CONFIGURATION : EXIT_FAILURE;
 }
 
 int server_run(const struct server_options *options)
@@ -485,12 +491,10 @@ int server_run(const struct server_options *options)
         server.page = options->page;
         signal(SIGPIPE, SIG_IGN);
         crash_install(options->page != NULL ? SUPERVISED_TRACE_FD : -1);
-        exit_status = read_configuration(options->config_path);
-        if (exit_status != 0) {
-                config_free(server.config);
-                free_words();
+        read_configuration(options->config_path);
+        exit_status = make_loop(server.config->errors.count);
+        if (exit_status != 0)
                 return exit_status;
-        }
         server_prepare_tables();
         exit_status = prepare();
         if (exit_status == 0)
@@ -548,13 +552,13 @@ static size_t check_certificates(void)
 int server_check(const char *config_path)
 {
         size_t problems;
-        int status = read_configuration(config_path);
+        int status;
 
-        if (status != 0) {
-                config_free(server.config);
-                free_words();
+        /* A fault in a tenant's file is no reason not to look for others; without busbar.yaml there is nothing to look at. */
+        read_configuration(config_path);
+        status = make_loop(config_knows_tenants(server.config) ? 0 : server.config->errors.count);
+        if (status != 0)
                 return status;
-        }
         /* What goes wrong is printed for people; the log would only say it twice. */
         log_set_level(BB_ERROR + 1);
         server_prepare_tables();
