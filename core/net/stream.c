@@ -8,6 +8,7 @@
 #include "net/conn.h"
 #include "net/group.h"
 #include "net/tls.h"
+#include <event2/bufferevent_ssl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -19,7 +20,8 @@ enum {
         CONNECT_MS = 10 * 1000,
         MAX_ADDRESSES = 4,
         MAX_STREAMS_PER_LISTENER = 10000,
-        PAUSE_MS = 200
+        PAUSE_MS = 200,
+        FAREWELL_MS = 5000
 };
 
 struct stream_listener {
@@ -117,7 +119,8 @@ static void listener_free_if_done(struct stream_listener *l)
                 free(l);
 }
 
-/* What is unsent still goes out in the background, for a while: a protocol's last word must not be lost. */
+/* A stream that its task has closed: what is unsent still goes out, then our side is shut and what the peer still sends
+ * is thrown away. Closing at once would reset the connection, and a protocol's last word might be lost. */
 struct farewell {
         struct bufferevent *bev;
         struct deadline deadline;
@@ -135,10 +138,18 @@ static void on_farewell_deadline(struct deadline *d)
         farewell_end(LIST_OF(struct farewell, deadline, d));
 }
 
+static void on_farewell_read(struct bufferevent *bev, void *arg)
+{
+        (void)arg;
+        evbuffer_drain(bufferevent_get_input(bev), SIZE_MAX);
+}
+
 static void on_farewell_written(struct bufferevent *bev, void *arg)
 {
-        (void)bev;
-        farewell_end(arg);
+        (void)arg;
+        if (bufferevent_openssl_get_ssl(bev) != NULL)
+                tls_say_goodbye(bev);
+        shutdown(bufferevent_getfd(bev), SHUT_WR);
 }
 
 static void on_farewell_event(struct bufferevent *bev, short what, void *arg)
@@ -150,19 +161,30 @@ static void on_farewell_event(struct bufferevent *bev, short what, void *arg)
 
 static void close_softly(struct bufferevent *bev)
 {
-        struct farewell *f;
+        struct farewell *f = heap_new(sizeof(*f));
 
-        if (evbuffer_get_length(bufferevent_get_output(bev)) == 0) {
-                bufferevent_free(bev);
-                return;
-        }
-        f = heap_new(sizeof(*f));
         f->bev = bev;
         deadline_init(&f->deadline, on_farewell_deadline);
-        deadline_set(&f->deadline, CONN_LINGER_MS);
+        deadline_set(&f->deadline, FAREWELL_MS);
         bufferevent_setwatermark(bev, EV_WRITE, 0, 0);
-        bufferevent_disable(bev, EV_READ);
-        bufferevent_setcb(bev, NULL, on_farewell_written, on_farewell_event, f);
+        bufferevent_setcb(bev, on_farewell_read, on_farewell_written, on_farewell_event, f);
+        evbuffer_drain(bufferevent_get_input(bev), SIZE_MAX);
+        bufferevent_enable(bev, EV_READ);
+        if (evbuffer_get_length(bufferevent_get_output(bev)) == 0)
+                on_farewell_written(bev, f);
+}
+
+static void release_socket(bb_stream *s)
+{
+        struct bufferevent *bev = s->bev;
+
+        s->bev = NULL;
+        if (bev == NULL)
+                return;
+        if (s->broken || !s->connected || (s->peer_eof && evbuffer_get_length(bufferevent_get_output(bev)) == 0))
+                bufferevent_free(bev);
+        else
+                close_softly(bev);
 }
 
 static void stream_free(bb_stream *s)
@@ -170,10 +192,7 @@ static void stream_free(bb_stream *s)
         struct stream_listener *l = s->from;
 
         list_remove(&s->group.link);
-        if (s->bev != NULL && !s->broken)
-                close_softly(s->bev);
-        else if (s->bev != NULL)
-                bufferevent_free(s->bev);
+        release_socket(s);
         s->magic = 0;
         free(s);
         if (l != NULL) {
@@ -192,9 +211,7 @@ static void stream_close(bb_stream *s)
                 return;
         }
         s->closed = 1;
-        if (s->bev != NULL)
-                close_softly(s->bev);
-        s->bev = NULL;
+        release_socket(s);
 }
 
 /* --- listening --- */
