@@ -112,15 +112,16 @@ static void state_free(struct charging *c)
         free(c);
 }
 
-static bb_err state_start(struct charging *c)
+static bb_err state_start(struct charging *c, uint64_t salt)
 {
         uint8_t mac[BB_MAC_BYTES];
+        int64_t first = 30000 + (int64_t)(salt % 30000); /* not every tenant in the same second */
 
         TRY(bb_mac("transaction-id", BB_STR("1"), mac));
         memcpy(c->cipher.key, mac, sizeof(c->cipher.key));
         TRY(samples_start(c));
-        c->minute = bb_timer_new(c->tenant, "charging.minute", 60000, 60000, housekeeping_minute, c);
-        c->hour = bb_timer_new(c->tenant, "charging.hour", 3600000, 3600000, housekeeping_hour, c);
+        c->minute = bb_timer_new(c->tenant, "charging.minute", first, 60000, housekeeping_minute, c);
+        c->hour = bb_timer_new(c->tenant, "charging.hour", 10 * first, 3600000, housekeeping_hour, c);
         return c->minute != NULL && c->hour != NULL ? BB_OK : BB_E_INTERNAL;
 }
 
@@ -140,7 +141,7 @@ static BB_AWAIT bb_err tenant_start(void *self, bb_tenant *tenant, const void *c
         presence_init(&c->presence, salt);
         session_cache_open(c);
         limits_init(c, salt);
-        err = state_start(c);
+        err = state_start(c, salt);
         if (err < 0) {
                 if (c->samples != NULL)
                         samples_stop(c);
@@ -158,7 +159,8 @@ static BB_AWAIT void tenant_stop(void *self, void *state)
         struct charging *c = state;
 
         (void)self;
-        presence_write(c);
+        if (bb_db_away_ms() == 0)
+                presence_write(c);
         samples_stop(c);
         state_free(c);
 }

@@ -9,10 +9,10 @@
 #include "domain.h"
 
 #define AT_ONCE 2000
-#define LEASE_MS (5 * 60 * 1000LL)
+#define LEASE_MS (5LL * 60 * 1000)
 #define LOST_AT_ONCE 200
-#define GRACE_MS (2 * 60 * 1000LL) /* after the start: the stations are on their way back */
-#define CLOCK_WRONG_MS (5 * 60 * 1000LL)
+#define GRACE_MS (2LL * 60 * 1000) /* after the start: the stations are on their way back */
+#define CLOCK_WRONG_MS (5LL * 60 * 1000)
 
 struct signs {
         bb_str *ids;

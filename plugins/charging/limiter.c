@@ -69,12 +69,3 @@ int limiter_take(struct limiter *l, bb_str a, bb_str b, int64_t now_ms, int64_t 
         bucket->suppressed = 0;
         return 1;
 }
-
-int64_t limiter_wait(const struct limiter *l, bb_str a, bb_str b, int64_t now_ms)
-{
-        uint64_t key = key_of(l, a, b);
-        const struct bucket *bucket = &l->buckets[(key >> 1) % l->slots];
-        int64_t tokens = bucket->key == key ? filled(l, bucket, now_ms) : l->burst * 1000;
-
-        return tokens >= 1000 ? 0 : ((1000 - tokens) * l->refill_ms + 999) / 1000;
-}

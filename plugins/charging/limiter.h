@@ -27,7 +27,5 @@ void limiter_init(struct limiter *, size_t slots, int64_t burst, int64_t refill_
 void limiter_free(struct limiter *);
 /* Takes a token for (a, b). 1: there was one; *ret_suppressed (may be NULL) is how often there was none before. */
 int limiter_take(struct limiter *, bb_str a, bb_str b, int64_t now_ms, int64_t *ret_suppressed);
-/* Milliseconds until there is a token for (a, b), 0: now. Takes none. */
-int64_t limiter_wait(const struct limiter *, bb_str a, bb_str b, int64_t now_ms);
 
 #endif

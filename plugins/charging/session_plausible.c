@@ -6,7 +6,7 @@
 #include "domain.h"
 
 #define EARLIEST_MS 1420070400000LL /* 2015: a clock before it was never set */
-#define AHEAD_MS (60 * 60 * 1000LL) /* a clock further ahead has the wrong zone, or date */
+#define AHEAD_MS (60LL * 60 * 1000) /* a clock further ahead has the wrong zone, or date */
 #define ENERGY_MAX_WH 2000000LL     /* more than the largest battery of a lorry */
 #define POWER_MAX_W 4000000LL       /* more than any charger */
 #define SLACK_WH 1000LL             /* of clocks with whole minutes */

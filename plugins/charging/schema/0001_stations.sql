@@ -18,7 +18,8 @@ create table charging.location (
 select core.tenant_protect('charging.location');
 
 -- epoch is that of the connection that counts; epoch_last the newest that was given out. A connection is admitted
--- (epoch_last) before its driver has decided that it replaces the older one (epoch).
+-- (epoch_last) before its driver has decided that it replaces the older one (epoch). Epochs begin with the time, so that a
+-- station that was deleted and made again does not meet its own old ones.
 create table charging.station (
         tenant_id           text collate "C" not null,
         station_id          text collate "C" not null,
@@ -45,7 +46,7 @@ create table charging.station (
         boot_at             timestamptz,
         clock_drift_ms      bigint not null default 0,
         epoch               bigint not null default 0,
-        epoch_last          bigint not null default 0,
+        epoch_last          bigint not null default (extract(epoch from now()) * 1000)::bigint,
         created_at          timestamptz not null default now(),
         updated_at          timestamptz not null default now(),
         version             bigint not null default 1,
