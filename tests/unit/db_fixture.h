@@ -30,11 +30,11 @@ struct bb_plugin_ref {
 };
 
 __attribute__((unused)) static struct bb_plugin_ref plugin_a = {.name = "test-a"}, plugin_b = {.name = "test-b"};
-static struct bb_tenant nord = {.magic = TENANT_MAGIC, .id = {"nord", 4}, .name = {"Nord", 4}};
+__attribute__((unused)) static struct bb_tenant nord = {.magic = TENANT_MAGIC, .id = {"nord", 4}, .name = {"Nord", 4}};
 __attribute__((unused)) static struct bb_tenant sued = {.magic = TENANT_MAGIC, .id = {"sued", 4}, .name = {"Sued", 4}};
 static struct embedded cluster;
 static struct embedded_config cluster_config;
-static struct db_config db_config;
+__attribute__((unused)) static struct db_config db_config;
 static char state_folder[64];
 
 static const char *fixture_plugin_name(const bb_plugin_ref *who)
@@ -154,7 +154,7 @@ static inline void fixture_open(void)
         assert_true(db_ready());
 }
 
-static int fixture_up(void **state)
+__attribute__((unused)) static int fixture_up(void **state)
 {
         static const struct db_world world = {
                 .tenant_state = fixture_state, .tenant_has = fixture_has, .plugin_name = fixture_plugin_name};
@@ -188,7 +188,7 @@ static void fixture_remove(const char *folder)
                 ;
 }
 
-static int fixture_down(void **state)
+__attribute__((unused)) static int fixture_down(void **state)
 {
         (void)state;
         db_close();
