@@ -19,6 +19,7 @@
 #define OUTPUT_MOST (4u << 20)
 
 extern char **environ;
+int32_t probe_timeout_ms = 20000;
 
 struct probe {
         struct arena *arena;
@@ -145,7 +146,7 @@ static char **arguments(const struct probe *probe)
         char **argv = arena_alloc(probe->arena, (probe->count + 3) * sizeof(*argv));
         size_t n = 0;
 
-        argv[n++] = arena_str(probe->arena, BB_STR("busbard")).ptr != NULL ? (char *)(uintptr_t) "busbard" : NULL;
+        argv[n++] = (char *)(uintptr_t) "busbard";
         argv[n++] = (char *)(uintptr_t)PROBE_OPTION;
         for (size_t i = 0; i < probe->count; i++) {
                 const struct probe_plugin *p = &probe->plugins[i];
@@ -173,7 +174,7 @@ static int spawn(const struct probe *probe, int out, pid_t *ret_pid)
 /* 0 when the child closed its end, ETIMEDOUT when it is too slow or says too much. */
 static int read_output(int in, struct buf *out)
 {
-        int64_t deadline = time_mono_ms() + PROBE_TIMEOUT_MS;
+        int64_t deadline = time_mono_ms() + probe_timeout_ms;
 
         for (;;) {
                 struct pollfd ready = {.fd = in, .events = POLLIN};
@@ -212,7 +213,7 @@ static void blame(struct probe *probe, int late, int status)
         p->state = PROBE_CRASHED;
         if (late)
                 p->why = arena_print(probe->arena, "plugin %s is quarantined: it does not come back from %s within %d s",
-                                     p->name, probe->doing, PROBE_TIMEOUT_MS / 1000)
+                                     p->name, probe->doing, (int)(probe_timeout_ms / 1000))
                                  .ptr;
         else if (WIFSIGNALED(status))
                 p->why = arena_print(probe->arena, "plugin %s is quarantined: it crashed in %s (%s)", p->name,

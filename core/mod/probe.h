@@ -27,9 +27,9 @@ struct probe_plugin {
 
 #define PROBE_OPTION "--probe"
 #define PROBE_FD 3
-#define PROBE_TIMEOUT_MS 20000
+extern int32_t probe_timeout_ms; /* for one child: 20 s */
 
-/* Fills in what was found out; memory from `arena`. Blocks for at most PROBE_TIMEOUT_MS a crash. An error means that
+/* Fills in what was found out; memory from `arena`. Blocks for at most probe_timeout_ms a crash. An error means that
  * no child could be had at all: then nothing is known. */
 bb_err probe_run(struct arena *, struct probe_plugin *, size_t count, const char **ret_why);
 /* What main() calls for PROBE_OPTION: argv behind it. The exit status. */

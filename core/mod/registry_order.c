@@ -50,15 +50,20 @@ static int32_t needs_met(const struct order *o, const struct registry_node *node
         return 1;
 }
 
-/* Is any provider of a wish still to come? All of them count: who follows "payment/1" wants to find every provider. */
-static int32_t wishes_open(const struct order *o, const struct registry_node *node)
+/* Is any provider of these still to come? All of them count: who asks for "payment/1" wants to find every provider. */
+static int32_t providers_to_come(const struct order *o, const struct registry_node *node, const char *const *interfaces)
 {
-        for (const char *const *wish = node->after; wish != NULL && *wish != NULL; wish++)
+        for (; interfaces != NULL && *interfaces != NULL; interfaces++)
                 for (size_t i = 0; i < o->count; i++)
                         if (&o->nodes[i] != node && !o->nodes[i].placed && o->nodes[i].problem == NULL &&
-                            node_provides(&o->nodes[i], *wish))
+                            node_provides(&o->nodes[i], *interfaces))
                                 return 1;
         return 0;
+}
+
+static int32_t wishes_open(const struct order *o, const struct registry_node *node)
+{
+        return providers_to_come(o, node, node->after) || providers_to_come(o, node, node->needs);
 }
 
 static struct registry_node *next_node(const struct order *o)
