@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Counts, as one line of text.
+ */
+#include "sim.h"
+#include <unistd.h>
+
+struct counts counts;
+
+static double resident_mib(void)
+{
+        unsigned long size, resident = 0;
+        FILE *f = fopen("/proc/self/statm", "re");
+
+        if (f == NULL)
+                return 0;
+        if (fscanf(f, "%lu %lu", &size, &resident) != 2)
+                resident = 0;
+        fclose(f);
+        return (double)resident * (double)sysconf(_SC_PAGESIZE) / (1024 * 1024);
+}
+
+void stats_print(const char *what)
+{
+        long up = 0, charging = 0, queued = 0;
+
+        for (int64_t i = 0; i < options.stations; i++) {
+                up += stations[i].link == LINK_UP;
+                charging += story_charging(&stations[i]);
+                queued += stations[i].queued;
+        }
+        printf("%s up=%ld/%lld charging=%ld queued=%ld connects=%llu refused=%llu lost=%llu sent=%llu answered=%llu "
+               "errors=%llu timeouts=%llu late=%llu calls=%llu started=%llu stopped=%llu given_up=%llu dropped=%llu "
+               "provoked=%llu provoked_answers=%llu broken=%llu mismatches=%llu rss=%.1fMiB\n",
+               what, up, (long long)options.stations, charging, queued, (unsigned long long)counts.connects,
+               (unsigned long long)counts.refused, (unsigned long long)counts.lost, (unsigned long long)counts.sent,
+               (unsigned long long)counts.results, (unsigned long long)counts.errors, (unsigned long long)counts.timeouts,
+               (unsigned long long)counts.late, (unsigned long long)counts.calls_in, (unsigned long long)counts.started,
+               (unsigned long long)counts.stopped, (unsigned long long)counts.given_up, (unsigned long long)counts.dropped,
+               (unsigned long long)counts.provoked, (unsigned long long)counts.provoked_answers,
+               (unsigned long long)counts.broken, (unsigned long long)counts.mismatches, resident_mib());
+        fflush(stdout);
+}
