@@ -22,7 +22,8 @@ BB_AWAIT void attempt_record(struct charging *c, const struct bb_admit *a, const
         if (!limiter_take(&c->attempt_records, remote, BB_STR("one address"), bb_mono_ms(), NULL) ||
             !limiter_take(&c->attempt_records_all, BB_NONE, BB_NONE, bb_mono_ms(), NULL))
                 return;
-        bb_log(BB_INFO, "station.refused", bb_str_c(refused->detail), bb_kv_str("station", station_id),
+        /* The driver says it louder: it also refuses for reasons of its own. */
+        bb_log(BB_DEBUG, "station.refused", bb_str_c(refused->detail), bb_kv_str("station", station_id),
                bb_kv_str("remote", remote), bb_kv_cstr("reason", verdicts[refused->verdict]));
         const struct bb_stmt stmts[] = {
                 BB_STMT("insert into charging.connection_attempt as a"

@@ -75,7 +75,7 @@ BB_AWAIT bb_err charging_command(bb_str actor, bb_str station_id, bb_str action,
         }
         err = ops->command(c->tenant, station_id, action, payload, timeout_ms, ret);
         ret->size = size;
-        bb_log(BB_INFO, "station.command", "A command was sent to a station.", bb_kv_str("station", station_id),
+        bb_log(BB_DEBUG, "station.command", "A command was sent to a station.", bb_kv_str("station", station_id),
                bb_kv_str("action", action), bb_kv_str("actor", actor), bb_kv_int("outcome", ret->outcome),
                bb_kv_int("latency_ms", ret->latency_ms), bb_kv_err(err));
         return err;
