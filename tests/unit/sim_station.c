@@ -175,7 +175,7 @@ static int set_up(void **state)
         options.url = server.url;
         options.password = NULL;
         options.stations = 1;
-        options.rate = 400;
+        options.rate = 1000;
         options.ramp = 1000;
         options.tag_count = 1;
         options.timeout_s = 2;
