@@ -133,21 +133,16 @@ static void drop_notice(void *arg, const PGresult *notice)
         bb_log(BB_DEBUG, "db.notice", NULL, bb_kv_cstr("sqlstate", PQresultErrorField(notice, PG_DIAG_SQLSTATE)));
 }
 
-void conn_start(struct conn *c)
+/* `found` overrides the names of the URL; NULL when there are none. */
+static void connect_to(struct conn *c, const struct resolved *found)
 {
-        const char *const keys[] = {"dbname",
-                                    "fallback_application_name",
-                                    "client_encoding",
-                                    "keepalives_idle",
-                                    "keepalives_interval",
-                                    "keepalives_count",
-                                    "tcp_user_timeout",
-                                    "target_session_attrs",
-                                    NULL};
-        const char *const values[] = {pool.config.url, "busbard", "UTF8", "10", "5", "3", "15000", "read-write", NULL};
+        const char *const keys[] = {"dbname", "fallback_application_name", "client_encoding", "keepalives_idle",
+                                    "keepalives_interval", "keepalives_count", "tcp_user_timeout", "target_session_attrs",
+                                    found != NULL ? "host" : NULL, "hostaddr", "port", NULL};
+        const char *const values[] = {pool.config.url, "busbard", "UTF8", "10", "5", "3", "15000", "read-write",
+                                      found != NULL ? found->hosts : NULL, found != NULL ? found->addresses : NULL,
+                                      found != NULL ? found->ports : NULL, NULL};
 
-        if (c->timer == NULL)
-                c->timer = event_new(loop_base(), -1, 0, on_timer, c);
         c->pg = PQconnectStartParams(keys, values, 1);
         set_state(c, CONN_CONNECTING);
         if (c->pg == NULL || PQstatus(c->pg) == CONNECTION_BAD) {
@@ -157,6 +152,48 @@ void conn_start(struct conn *c)
         PQsetNoticeReceiver(c->pg, drop_notice, NULL);
         set_timer(c, CONNECT_MS);
         watch(c, EV_WRITE);
+}
+
+/* The answer may come when this try was given up already. */
+struct waiting_conn {
+        struct conn *conn;
+        int64_t attempt;
+};
+
+static void on_resolved(const struct resolved *found, void *arg)
+{
+        struct waiting_conn w = *(struct waiting_conn *)arg;
+
+        free(arg);
+        if (!pool.open || w.conn->state != CONN_RESOLVING || w.conn->attempt != w.attempt)
+                return;
+        if (found->count == 0)
+                connect_failed(w.conn, "the server's name has no address");
+        else
+                connect_to(w.conn, found);
+}
+
+void conn_start(struct conn *c)
+{
+        static int64_t attempts;
+        struct waiting_conn *w;
+        char *hosts, *ports;
+
+        if (c->timer == NULL)
+                c->timer = event_new(loop_base(), -1, 0, on_timer, c);
+        c->attempt = ++attempts;
+        if (!hosts_need_lookup(pool.config.url, &hosts, &ports)) {
+                connect_to(c, NULL);
+                return;
+        }
+        set_state(c, CONN_RESOLVING);
+        set_timer(c, CONNECT_MS);
+        w = heap_new(sizeof(*w));
+        *w = (struct waiting_conn){.conn = c, .attempt = c->attempt};
+        if (lookup_start(hosts, ports, on_resolved, w))
+                return;
+        free(w);
+        connect_failed(c, "no thread to look up the server's name");
 }
 
 static void setup_done(struct segment *seg)
@@ -182,6 +219,7 @@ static void setup_done(struct segment *seg)
         event_del(c->timer);
         c->backoff_ms = 0;
         c->up = 1;
+        pool.refused = 0; /* somebody mended the role */
         set_state(c, CONN_READY);
         pool_conn_up();
 }

@@ -274,10 +274,10 @@ BB_AWAIT bb_err hold_acquire(struct hold *hold, int32_t kind)
                 return BB_E_UNAVAILABLE;
         list_append(&pool.hold_queue, &hold->link);
         pool_dispatch();
-        while (hold->conn == NULL && err == BB_OK && time_mono_ms() < until) {
+        while (hold->conn == NULL && err == BB_OK && pool.open && time_mono_ms() < until) {
                 err = task_park(until - time_mono_ms());
                 /* It was granted and died again before we ran: queue once more. */
-                if (err == BB_OK && hold->conn == NULL && list_empty(&hold->link))
+                if (err == BB_OK && hold->conn == NULL && list_empty(&hold->link) && pool.open)
                         list_append(&pool.hold_queue, &hold->link);
         }
         list_remove(&hold->link);
@@ -387,6 +387,22 @@ int32_t db_ready(void)
         return pool.open && !pool.refused && pool.ready > 0;
 }
 
+/* For tasks that are not to be there any more. */
+static void drop_waiting(void)
+{
+        while (!list_empty(&pool.lanes)) {
+                struct lane *lane = LIST_OF(struct lane, link, pool.lanes.next);
+                struct segment *seg = LIST_OF(struct segment, link, lane->segments.next);
+
+                dequeue(seg);
+                segment_done(seg, BB_E_UNAVAILABLE);
+        }
+        LIST_EACH_SAFE(item, save, &pool.hold_queue) {
+                list_remove(item);
+                task_wake(LIST_OF(struct hold, link, item)->waiter);
+        }
+}
+
 void db_close(void)
 {
         if (!pool.open)
@@ -395,6 +411,7 @@ void db_close(void)
         event_free(pool.tick);
         for (int32_t i = 0; i < pool.size; i++)
                 conn_close(&pool.conns[i]);
+        drop_waiting();
         work_close();
         free((void *)(uintptr_t)pool.config.url);
         free((void *)(uintptr_t)pool.config.owner_url);

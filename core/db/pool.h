@@ -80,6 +80,7 @@ struct conn {
         int32_t io_what;
         int32_t backoff_ms;
         int64_t since_ms; /* of the state */
+        int64_t attempt;  /* number of this try to connect */
         char *why;        /* it broke */
         struct list flying; /* struct segment, oldest first */
         size_t flying_count;
@@ -149,6 +150,16 @@ void conn_close(struct conn *);
 int conn_send_segment(struct conn *, struct segment *);
 void conn_break(struct conn *, const char *why);
 void conn_tick(struct conn *);
+
+/* resolve.c: names of servers to addresses, off the loop's thread */
+struct resolved {
+        size_t count;
+        char *hosts, *addresses, *ports; /* comma-separated, one after the other */
+};
+int hosts_need_lookup(const char *url, char **ret_hosts, char **ret_ports); /* 1: yes; the texts are of the heap */
+int lookup_start(char *hosts, char *ports, void (*done)(const struct resolved *, void *), void *arg); /* takes the texts */
+void hosts_resolve(const char *hosts, const char *ports, struct resolved *ret); /* blocks */
+void resolved_free(struct resolved *);
 
 /* answer.c: takes what the server sent. 0: the connection is broken. */
 int conn_read_answers(struct conn *);

@@ -3,6 +3,7 @@
  * Many tasks at once, and a database that goes away, comes back, or does not answer.
  */
 #include "db_fixture.h"
+#include "db/pool.h"
 #include <signal.h>
 #include <stdbool.h>
 
@@ -343,6 +344,127 @@ static void slow_statements_are_not_queued_upon(void **state)
                 loop_turn(100);
 }
 
+static int hogs_left;
+
+static void do_hog_little(void *arg)
+{
+        (void)arg;
+        assert_int_equal(bb_db_query(NULL, "select pg_sleep(0.01)"), BB_OK);
+        hogs_left--;
+}
+
+/* A tenant that asks for far more than there is waits for its own turn; the other one's comes in between. */
+static void tenants_take_turns(void **state)
+{
+        int64_t took = -1;
+
+        (void)state;
+        hogs_left = 1500;
+        for (int i = 0; i < 1500; i++)
+                assert_int_equal(bb_task_spawn("hog", &sued, 0, do_hog_little, NULL, NULL), BB_OK);
+        loop_turn(0);
+        loop_turn(0);
+        in_task(&nord, do_polite, &took);
+        assert_true(took < 500);
+        assert_true(hogs_left > 500);
+        while (hogs_left > 0)
+                loop_turn(100);
+}
+
+static void server_names_become_addresses(void **state)
+{
+        struct db_config config = db_config;
+        struct resolved r;
+        char *hosts = NULL, *ports = NULL;
+        bb_err err = 1;
+        bb_str why = BB_NONE;
+
+        (void)state;
+        hosts_resolve("127.0.0.1,/run/pg,::1", "1,2,3", &r);
+        assert_int_equal(r.count, 3);
+        assert_string_equal(r.hosts, "127.0.0.1,/run/pg,::1");
+        assert_string_equal(r.addresses, "127.0.0.1,,::1");
+        assert_string_equal(r.ports, "1,2,3");
+        resolved_free(&r);
+        hosts_resolve("localhost,127.0.0.2", "5433", &r);
+        assert_true(r.count >= 2);
+        assert_int_equal(strncmp(r.hosts, "localhost,", 10), 0);
+        assert_non_null(strstr(r.addresses, "127.0.0.2"));
+        assert_int_equal(strncmp(r.ports, "5433,5433", 9), 0);
+        resolved_free(&r);
+        assert_false(hosts_need_lookup(cluster.url, &hosts, &ports));
+        assert_false(hosts_need_lookup("postgresql://u@10.0.0.1:5432/x", &hosts, &ports));
+        assert_false(hosts_need_lookup("host=a hostaddr=10.0.0.1", &hosts, &ports));
+        assert_true(hosts_need_lookup("postgresql://u@a,10.0.0.1:5432/x", &hosts, &ports));
+        assert_string_equal(hosts, "a,10.0.0.1");
+        free(hosts);
+        free(ports);
+        /* And the pool lives on with a name that nobody knows. */
+        db_close();
+        turn_for(10);
+        config.url = "postgresql://u@nowhere.invalid/x";
+        config.wait_ms = 500;
+        must(db_open(&config, &why), why);
+        in_task(&nord, do_expect, &err);
+        assert_int_equal(err, BB_E_UNAVAILABLE);
+        db_close();
+        turn_for(10);
+        fixture_open();
+}
+
+static void do_wait_for_close(void *arg)
+{
+        bb_tx *tx = NULL;
+
+        *(bb_err *)arg = bb_tx_begin(&tx);
+}
+
+static void closing_fails_who_waits(void **state)
+{
+        struct db_config config = db_config;
+        struct { bb_err err; } query = {.err = 1}, tx = {.err = 1};
+        bb_str why = BB_NONE;
+
+        (void)state;
+        db_close();
+        turn_for(10);
+        config.url = "postgresql://busbar:x@/busbar?host=%2Fnonexistent";
+        must(db_open(&config, &why), why);
+        assert_int_equal(bb_task_spawn("a", &nord, 0, do_expect, &query, NULL), BB_OK);
+        assert_int_equal(bb_task_spawn("b", &nord, 0, do_wait_for_close, &tx, NULL), BB_OK);
+        turn_for(50);
+        db_close();
+        turn_for(50);
+        assert_int_equal(query.err, BB_E_UNAVAILABLE);
+        assert_int_equal(tx.err, BB_E_UNAVAILABLE);
+        fixture_open();
+}
+
+/* The server was away when the role could have been checked. */
+static void a_wrong_role_is_found_at_the_first_connection(void **state)
+{
+        struct db_config config = db_config;
+        char *admin = strdup(cluster.admin_url);
+        bb_err err = 1;
+        bb_str why = BB_NONE;
+
+        (void)state;
+        db_close();
+        turn_for(10);
+        stop_server();
+        config.url = admin;
+        config.wait_ms = 1500;
+        must(db_open(&config, &why), why);
+        start_server();
+        in_task(&nord, do_expect, &err);
+        assert_int_equal(err, BB_E_UNAVAILABLE);
+        assert_false(db_ready());
+        db_close();
+        turn_for(10);
+        free(admin);
+        fixture_open();
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -357,6 +479,10 @@ int main(void)
                 cmocka_unit_test(waiting_has_its_limits),
                 cmocka_unit_test(statements_have_a_limit_of_time),
                 cmocka_unit_test(wrong_roles_are_refused),
+                cmocka_unit_test(tenants_take_turns),
+                cmocka_unit_test(server_names_become_addresses),
+                cmocka_unit_test(closing_fails_who_waits),
+                cmocka_unit_test(a_wrong_role_is_found_at_the_first_connection),
         };
 
         return cmocka_run_group_tests_name("db_faults", tests, fixture_up, fixture_down);
