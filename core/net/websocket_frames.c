@@ -116,19 +116,50 @@ static void fail(struct ws_rx *rx, int32_t code)
         wslay_event_shutdown_read(rx->wslay);
 }
 
+/* Bytes of the frame that begins with these, header and all; 0: its header is not complete yet. */
+static uint64_t frame_bytes(const uint8_t *in, size_t have)
+{
+        size_t wide = (in[1] & 0x7f) == 127 ? 8 : (in[1] & 0x7f) == 126 ? 2 : 0;
+        size_t head = 2 + wide + (in[1] & 0x80 ? 4 : 0);
+        uint64_t payload = wide > 0 ? 0 : in[1] & 0x7f;
+
+        if (have < head)
+                return 0;
+        for (size_t i = 0; i < wide; i++)
+                payload = payload << 8 | in[2 + i];
+        /* Beyond any limit: wslay refuses it from the header alone. */
+        return payload < INT64_MAX ? head + payload : head;
+}
+
+/* At the begin of a frame: may it be given to wslay? A control frame only whole, since wslay judges the UTF-8 of a
+ * close frame's reason piece by piece and gets that wrong. */
+static int32_t begin_frame(struct ws_rx *rx, struct evbuffer *in)
+{
+        uint8_t head[14];
+        ev_ssize_t have = evbuffer_copyout(in, head, sizeof(head));
+
+        if (have < 2)
+                return 0;
+        rx->left = frame_bytes(head, (size_t)have);
+        if ((head[0] & 0x08) != 0 && rx->left > evbuffer_get_length(in) && (head[1] & 0x7f) <= 125)
+                rx->left = 0;
+        return rx->left > 0;
+}
+
 static ssize_t on_recv(wslay_event_context_ptr ctx, uint8_t *out, size_t len, int flags, void *arg)
 {
         struct ws_rx *rx = arg;
+        struct evbuffer *in = bufferevent_get_input(rx->ws->bev);
         int n = 0;
 
         (void)flags;
-        if (!rx->ws->paused)
-                n = evbuffer_remove(bufferevent_get_input(rx->ws->bev), out, len);
+        if (!rx->ws->paused && (rx->left > 0 || begin_frame(rx, in)))
+                n = evbuffer_remove(in, out, len < rx->left ? len : (size_t)rx->left);
         if (n <= 0) {
                 wslay_event_set_error(ctx, WSLAY_ERR_WOULDBLOCK);
                 return -1;
         }
-        rx->fed += n;
+        rx->left -= (uint64_t)n;
         return n;
 }
 
@@ -176,11 +207,6 @@ static void on_frame_start(wslay_event_context_ptr ctx, const struct wslay_event
         struct ws_rx *rx = arg;
 
         (void)ctx;
-        rx->framed += 2 + (rx->ws->client ? 0 : 4) +
-                      (f->payload_length > 65535 ? 8
-                       : f->payload_length > 125 ? 2
-                                                 : 0) +
-                      (int64_t)f->payload_length;
         rx->frame = f->opcode;
         rx->close_len = 0;
         if (wslay_is_ctrl_frame(f->opcode))
@@ -310,7 +336,7 @@ int32_t ws_take_input(struct bb_ws *ws)
                 code = wslay_event_get_status_code_sent(rx->wslay);
         }
         /* Between two messages with nothing half received: 8 KiB less until the next one. */
-        if (code == 0 && rx->fed == rx->framed && rx->message == NULL && ws->state <= WS_CLOSING)
+        if (code == 0 && rx->left == 0 && rx->message == NULL && ws->state <= WS_CLOSING)
                 ws_rx_free(ws);
         return code;
 }

@@ -33,7 +33,7 @@ enum {
 struct ws_rx {
         struct bb_ws *ws;
         wslay_event_context_ptr wslay;
-        int64_t fed, framed;        /* bytes given to wslay; bytes that the frames begun so far have in all */
+        uint64_t left;              /* bytes of the frame under way that wslay has not got */
         struct ws_message *message; /* being put together; NULL between messages */
         size_t room;
         int32_t fault; /* close code for what the peer did wrong */

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Receiving WebSocket frames: the first byte chooses the side and how the rest is cut into packets. Messages are
+ * well-formed and within their limit whatever comes, and where the packets end makes no difference. With FUZZ_MAIN it
+ * is a program that replays the files named on its command line.
+ */
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "net/ws.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { LIMIT = 1000 };
+
+struct result {
+        struct buf messages;
+        size_t count;
+        int32_t code;
+};
+static int closed;
+
+static void must(int truth)
+{
+        if (!truth)
+                abort();
+}
+
+static int32_t on_arrival(bb_ws *ws, void *user, int32_t kind, bb_str data)
+{
+        struct result *r = user;
+
+        (void)ws;
+        must(kind == BB_WS_TEXT || kind == BB_WS_BINARY);
+        must(data.len <= LIMIT);
+        must(kind == BB_WS_BINARY || str_utf8_valid(data));
+        buf_add_char(&r->messages, (char)kind);
+        buf_add_str(&r->messages, data);
+        r->count++;
+        return 1;
+}
+
+static void on_close(bb_ws *ws, void *user, int32_t code, bb_str reason)
+{
+        (void)ws;
+        (void)user;
+        must(code >= 1000 && code < 5000);
+        must(str_utf8_valid(reason));
+        closed++;
+}
+
+static void receive(const uint8_t *data, size_t size, int client, size_t step, struct result *ret)
+{
+        static const struct bb_ws_handler handler = {
+                .size = sizeof(handler), .max_message = LIMIT, .on_arrival = on_arrival, .on_close = on_close};
+        struct bufferevent *bev = bufferevent_socket_new(loop_base(), -1, BEV_OPT_DEFER_CALLBACKS);
+        struct bb_ws *ws = ws_new(bev, NULL, NULL, &handler, ret);
+        int before = closed;
+
+        ws->client = client != 0;
+        /* libevent keeps others from adding to what it reads. */
+        evbuffer_unfreeze(bufferevent_get_input(bev), 0);
+        for (size_t at = 0; at < size && ws->state == WS_OPEN && ret->code == 0; at += step) {
+                evbuffer_add(bufferevent_get_input(bev), data + at, step < size - at ? step : size - at);
+                ret->code = ws_take_input(ws);
+        }
+        websocket_drop(ws);
+        loop_turn(0);
+        must(closed == before + 1);
+}
+
+static void start(void)
+{
+        static int started;
+
+        if (started++)
+                return;
+        log_set_level(BB_ERROR);
+        must(loop_init(1) == BB_OK);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        struct result whole = {0}, cut = {0};
+        size_t step;
+
+        if (size < 2 || size > 65536)
+                return 0;
+        start();
+        step = (data[0] >> 1) + 1u;
+        receive(data + 1, size - 1, data[0] & 1, size, &whole);
+        receive(data + 1, size - 1, data[0] & 1, step, &cut);
+        must(whole.count == cut.count && whole.messages.len == cut.messages.len);
+        must(whole.messages.len == 0 || memcmp(whole.messages.ptr, cut.messages.ptr, whole.messages.len) == 0);
+        must((whole.code != 0) == (cut.code != 0));
+        buf_free(&whole.messages);
+        buf_free(&cut.messages);
+        return 0;
+}
+
+#ifdef FUZZ_MAIN
+static int replay(const char *path)
+{
+        char block[4096];
+        _cleanup_buf_ struct buf all = {0};
+        FILE *f = fopen(path, "rb");
+        size_t n;
+
+        if (f == NULL) {
+                perror(path);
+                return 1;
+        }
+        while ((n = fread(block, 1, sizeof(block), f)) > 0)
+                buf_add(&all, block, n);
+        (void)fclose(f);
+        return LLVMFuzzerTestOneInput((const uint8_t *)all.ptr, all.len);
+}
+
+int main(int argc, char **argv)
+{
+        int failed = 0;
+
+        for (int i = 1; i < argc; i++)
+                failed |= replay(argv[i]);
+        return failed;
+}
+#endif
