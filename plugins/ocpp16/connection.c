@@ -197,8 +197,11 @@ static BB_AWAIT bb_err check_admission(struct handshake *h)
 {
         struct bb_admit admit = admit_of(h);
         struct bb_admitted admitted = {.verdict = BB_ADMIT_UNKNOWN};
-        bb_err err = charging->admit(&admit, &admitted);
+        bb_err err;
 
+        storm_work_begins();
+        err = charging->admit(&admit, &admitted);
+        storm_work_ends(err);
         if (storm_is_outage(err) || err == BB_E_CONFLICT) /* an operator is just changing the station */
                 return refuse_for_now(h, storm_retry_s());
         TRY(err);

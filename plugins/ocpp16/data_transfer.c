@@ -24,7 +24,8 @@ static BB_AWAIT bb_err keep(const struct station *st, bb_str id, const struct da
                         BB_JSONB(data)),
                 /* Ids sort by time. */
                 BB_STMT("delete from ocpp16.data_transfer where station_id = $1 and id <="
-                        " (select id from ocpp16.data_transfer where station_id = $1 order by id desc limit 1 offset $2)",
+                        " (select id from ocpp16.data_transfer where station_id = $1 order by id desc limit 1 offset "
+                        "$2)",
                         BB_TEXT(station_id(st)), BB_INT(KEPT_PER_STATION)),
         };
 

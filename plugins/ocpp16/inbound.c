@@ -8,11 +8,7 @@
 #include "metrics.h"
 #include "outbound.h"
 
-enum {
-        CLOSE_UNSUPPORTED_DATA = 1003,
-        CLOSE_POLICY = 1008,
-        CLOSE_TRY_AGAIN_LATER = 1013,
-};
+enum { CLOSE_UNSUPPORTED_DATA = 1003, CLOSE_POLICY = 1008 };
 
 struct inbound {
         const char *action;
@@ -66,7 +62,7 @@ static const struct inbound *find_action(bb_str action)
         return NULL;
 }
 
-static void close_station(struct station *st, int32_t code, const char *why)
+void inbound_close(struct station *st, int32_t code, const char *why)
 {
         st->closing = 1;
         if (st->ws != NULL)
@@ -80,7 +76,7 @@ static void send_text(struct station *st, bb_str text)
         if (bb_ws_send(st->ws, BB_WS_TEXT, text) == BB_E_LIMIT) {
                 bb_log(BB_WARN, "ocpp.does_not_read", "the station does not read its answers: closed",
                        bb_kv_str("station", station_id(st)));
-                close_station(st, CLOSE_POLICY, "answers are not read");
+                inbound_close(st, CLOSE_POLICY, "answers are not read");
         }
 }
 
@@ -99,7 +95,7 @@ static void complain(struct station *st, const char *action, const struct frame_
         if (fault->id.ptr != NULL)
                 send_text(st, frame_error(fault));
         else if (!minute_count(&st->wrecks))
-                close_station(st, CLOSE_POLICY, "too many frames that are not OCPP-J");
+                inbound_close(st, CLOSE_POLICY, "too many frames that are not OCPP-J");
 }
 
 static void refuse_action(struct station *st, const struct frame *frame, const struct inbound *in)
@@ -133,7 +129,7 @@ static void end_in_outage(struct station *st, const struct inbound *in)
         bb_log(BB_WARN, "ocpp.unavailable",
                "the database is away: closed without an answer, the station keeps its message",
                bb_kv_str("station", station_id(st)), bb_kv_cstr("action", in->action));
-        close_station(st, CLOSE_TRY_AGAIN_LATER, "try again later");
+        inbound_close(st, CLOSE_TRY_AGAIN_LATER, "try again later");
 }
 
 static void end_superseded(struct station *st, const struct inbound *in)
@@ -195,7 +191,9 @@ static BB_AWAIT void serve_call(struct station *st, const struct frame *frame)
                 return;
         }
         charging->station_seen(&ref);
+        st->busy_since_mono_ms = begin_ms;
         err = in->handle(st, message, &answer);
+        st->busy_since_mono_ms = 0;
         finish(st, frame, in, err, answer);
         metrics_seconds(in->action, (double)(bb_mono_ms() - begin_ms) / 1000);
 }

@@ -12,7 +12,7 @@
  *      outbound.c       one CALL under way, the others in line
  *      driver.c         station_driver/1
  *      remote.c         stations that other nodes hold
- *      storm.c          the database away, everybody coming back
+ *      storm.c watch.c  the database away or stuck, everybody coming back
  *      shapes_*.c       every message
  *      metrics.c        what is counted
  */
@@ -94,6 +94,7 @@ static BB_AWAIT bb_err tenant_start(void *self, bb_tenant *tenant, const void *c
         connection_handler_init(&owner->handler, owner->options, SUBPROTOCOL);
         connection_handler_init(&owner->bare_handler, owner->options, NULL);
         table_init(&owner->stations, seed);
+        owner->watch = bb_timer_new(tenant, "ocpp16.watch", 1000, 1000, watch_tick, owner);
         *ret_state = owner;
         return BB_OK;
 }

@@ -40,6 +40,7 @@ struct ocpp_tenant {
         struct bb_ws_handler handler, bare_handler; /* with and without the subprotocol */
         struct station_table stations;
         struct pace admissions;
+        bb_timer *watch;                        /* ends with the tenant */
         struct station *gone_first, *gone_last; /* closed, not yet reported as offline */
 };
 
@@ -59,7 +60,14 @@ BB_AWAIT int32_t connection_probe(struct station *, bb_str certificate);
 void farewell_add(struct station *);
 BB_AWAIT void farewell_flush(struct ocpp_tenant *, int64_t for_ms);
 
+/* watch.c: once a second. Closes the sockets of stations whose message waits too long for a database that neither
+ * answers nor fails. */
+BB_AWAIT void watch_tick(void *owner);
+
 /* inbound.c */
+#define CLOSE_TRY_AGAIN_LATER 1013
+/* Closes the socket; what the station sent and was not served yet is left to its next connection. */
+void inbound_close(struct station *, int32_t code, const char *why);
 void inbound_message(bb_ws *, void *user, int32_t kind, bb_str data);
 int32_t inbound_arrival(bb_ws *, void *user, int32_t kind, bb_str data);
 

@@ -35,13 +35,14 @@ struct station {
         uint64_t hash;
         int64_t epoch;
         int64_t connected_mono_ms;
-        int64_t allowed_mono_us; /* when the next message is within the rate */
-        int64_t told_mono_ms;    /* last event about a second connection; 0: never */
-        struct minute faults;    /* messages that break the specification */
-        struct minute wrecks;    /* those among them that could not even be answered */
-        int32_t superseded;      /* another connection took over: this one says no farewell */
-        int32_t closing;         /* we closed it: what it still sent is not served */
-        int32_t listed;          /* is in the table */
+        int64_t busy_since_mono_ms; /* a message is being worked on; 0: none */
+        int64_t allowed_mono_us;    /* when the next message is within the rate */
+        int64_t told_mono_ms;       /* last event about a second connection; 0: never */
+        struct minute faults;       /* messages that break the specification */
+        struct minute wrecks;       /* those among them that could not even be answered */
+        int32_t superseded;         /* another connection took over: this one says no farewell */
+        int32_t closing;            /* we closed it: what it still sent is not served */
+        int32_t listed;             /* is in the table */
         int32_t close_code;
         int32_t online; /* the domain was told */
         /* Commands to the station: the one under way, and those that wait. outbound.c */

@@ -13,6 +13,7 @@
 #define FIRST_PAUSE_MS 250
 #define LAST_PAUSE_MS 2000
 #define CLOSES_PER_SECOND 500
+#define STALL_MS 10000
 #define AFTERMATH_MS 60000 /* how long after an outage newcomers are let in one by one */
 #define MAX_TURN_WAIT_MS 10000
 #define RETRY_MIN_S 5
@@ -20,6 +21,8 @@
 
 static struct pace closes;          /* of the process */
 static int64_t outage_seen_mono_ms; /* 0: never */
+static size_t work_count;
+static int64_t progress_mono_ms; /* when work last succeeded, or began after none */
 
 static int64_t random_below(int64_t bound)
 {
@@ -51,9 +54,32 @@ int32_t storm_is_outage(bb_err err)
         return err == BB_E_UNAVAILABLE || err == BB_E_TIMEOUT || err == BB_E_BUSY;
 }
 
+void storm_work_begins(void)
+{
+        if (work_count++ == 0)
+                progress_mono_ms = bb_mono_ms();
+}
+
+void storm_work_ends(bb_err err)
+{
+        work_count--;
+        if (!storm_is_outage(err))
+                progress_mono_ms = bb_mono_ms();
+}
+
+int32_t storm_stalled(void)
+{
+        return work_count > 0 && bb_mono_ms() - progress_mono_ms > STALL_MS;
+}
+
+BB_AWAIT bb_err storm_close_turn(void)
+{
+        return bb_sleep(pace_take(&closes, CLOSES_PER_SECOND));
+}
+
 static int32_t database_away(void)
 {
-        if (bb_db_away_ms() == 0)
+        if (bb_db_away_ms() == 0 && !storm_stalled())
                 return 0;
         outage_seen_mono_ms = bb_mono_ms();
         return 1;
@@ -66,7 +92,7 @@ static BB_AWAIT int32_t last_chance(struct hold *hold)
         if (hold->last_try)
                 return 0;
         hold->last_try = 1;
-        if (bb_sleep(pace_take(&closes, CLOSES_PER_SECOND)) < 0)
+        if (storm_close_turn() < 0)
                 return 0;
         return !database_away();
 }

@@ -31,14 +31,25 @@ BB_AWAIT int32_t storm_again(struct hold *, bb_err err);
 /* Is this the error of a service that is away, so that trying later helps? */
 int32_t storm_is_outage(bb_err);
 
+/* Around everything that asks the domain, so that a database which neither answers nor fails is noticed. */
+void storm_work_begins(void);
+void storm_work_ends(bb_err);
+/* Work is under way, and for ten seconds none of it succeeded. */
+int32_t storm_stalled(void);
+
 /* UNTIL_STORED(err, charging->boot(&ref, &boot)); */
 #define UNTIL_STORED(err_, call_)                                                                                      \
         do {                                                                                                           \
                 struct hold hold_ = {.since_ms = 0};                                                                   \
                 do {                                                                                                   \
+                        storm_work_begins();                                                                           \
                         (err_) = (call_);                                                                              \
+                        storm_work_ends(err_);                                                                         \
                 } while (storm_again(&hold_, (err_)));                                                                 \
         } while (0)
+
+/* Waits for the turn to close one more socket. */
+BB_AWAIT bb_err storm_close_turn(void);
 
 /* May a new connection come in now? BB_OK, perhaps after a wait for its turn. BB_E_UNAVAILABLE: no, the station should
  * try after *ret_retry_s seconds. */

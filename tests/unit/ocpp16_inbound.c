@@ -27,6 +27,7 @@
 #include "../../plugins/ocpp16/status.c"
 #include "../../plugins/ocpp16/storm.c"
 #include "../../plugins/ocpp16/transaction.c"
+#include "../../plugins/ocpp16/watch.c"
 
 const struct bb_charging_ops *charging;
 const struct bb_http_ops *bb_http_;
@@ -512,6 +513,35 @@ static void a_long_outage_closes_without_an_answer(void **state)
         }
 }
 
+/* A database that neither answers nor fails. */
+static void who_waits_for_a_stuck_database_is_closed_in_the_end(void **state)
+{
+        struct pace admissions = {.next_us = 0};
+        int64_t retry_s;
+
+        (void)state;
+        outage_seen_mono_ms = 0;
+        table_init(&owner.stations, 1);
+        table_add(&owner.stations, station);
+        station->busy_since_mono_ms = world.mono_ms;
+        storm_work_begins();
+        world.mono_ms += STALL_MS;
+        assert_int_equal(storm_admit(&admissions, 200, &retry_s), BB_OK);
+        world.mono_ms += 1;
+        assert_int_equal(storm_admit(&admissions, 200, &retry_s), BB_E_UNAVAILABLE);
+        watch_tick(&owner);
+        assert_int_equal(world.close_code, 0);
+        world.mono_ms += LONGEST_MS - STALL_MS;
+        assert_int_equal(bb_task_spawn("test", NULL, 0, watch_tick, &owner, NULL), BB_OK);
+        while (task_count() > 0)
+                loop_turn(5);
+        assert_int_equal(world.close_code, 1013);
+        storm_work_ends(BB_OK);
+        assert_int_equal(storm_admit(&admissions, 200, &retry_s), BB_OK);
+        table_remove(&owner.stations, station);
+        table_free(&owner.stations);
+}
+
 static void a_replaced_connection_answers_nothing(void **state)
 {
         (void)state;
@@ -576,6 +606,7 @@ int main(void)
                 TEST(a_flood_is_slowed_down),
                 TEST(a_short_outage_costs_nothing_but_time),
                 TEST(a_long_outage_closes_without_an_answer),
+                TEST(who_waits_for_a_stuck_database_is_closed_in_the_end),
                 TEST(a_replaced_connection_answers_nothing),
                 TEST(a_defect_of_ours_is_an_internal_error),
                 TEST(after_an_outage_newcomers_are_let_in_one_by_one),
