@@ -7,14 +7,6 @@
 
 enum { KEPT_PER_STATION = 1000, KEPT_BYTES = 65536 };
 
-/* As JSON, whatever it is. PostgreSQL's jsonb has no U+0000: such a value is kept as a string that shows its text. */
-static bb_str json_of(const bb_json *data)
-{
-        bb_str text = bb_json_text(data);
-
-        return memmem(text.ptr, text.len, "\\u0000", 6) != NULL ? bb_json_text(bb_json_new_str(text)) : text;
-}
-
 static BB_AWAIT bb_err keep(const struct station *st, bb_str id, const struct data_transfer_req *m, bb_str data)
 {
         const struct bb_stmt stmts[] = {
@@ -36,7 +28,7 @@ BB_AWAIT bb_err message_data_transfer(struct station *st, const void *message, b
 {
         const struct data_transfer_req *m = message;
         struct data_transfer_conf conf = {.status = DATA_UNKNOWN_VENDOR_ID};
-        bb_str data = m->data != NULL ? json_of(m->data) : BB_NONE;
+        bb_str data = m->data != NULL ? bb_json_text(m->data) : BB_NONE;
         bb_str id = bb_uuid(); /* one for all tries: the first may have been stored without our knowing */
         bb_err err = BB_OK;
 
