@@ -272,15 +272,15 @@ static void report_death(int status)
         crumb.operation[sizeof(crumb.operation) - 1] = '\0';
         bb_log(BB_ERROR, "worker.died", report.signal > 0 ? strsignal(report.signal) : "ended by itself",
                bb_kv_int("worker_pid", super.worker), bb_kv_int("signal", report.signal),
-               bb_kv_int("exit_code", report.exit_code), bb_kv_cstr("of_plugin", crumb.plugin),
-               bb_kv_cstr("of_tenant", crumb.tenant), bb_kv_cstr("operation", crumb.operation));
+               bb_kv_int("exit_code", report.exit_code), bb_kv_cstr("plugin", crumb.plugin),
+               bb_kv_cstr("tenant", crumb.tenant), bb_kv_cstr("operation", crumb.operation));
         if (crash_report_write(super.crash_folder, &report) < 0)
                 bb_log(BB_ERROR, "worker.no_report", "the crash report cannot be written");
         if (is_plugins_fault(status) && quarantine_crashed(&super.quarantine, crumb.plugin, time_mono_ms()))
                 bb_log(BB_ERROR, "plugin.quarantined",
                        "a plugin crashed the server three times within ten minutes and is not loaded any more; SIGHUP or "
                        "removing the file tries it again",
-                       bb_kv_cstr("of_plugin", crumb.plugin), bb_kv_cstr("file", super.quarantine_file));
+                       bb_kv_cstr("plugin", crumb.plugin), bb_kv_cstr("file", super.quarantine_file));
 }
 
 static void plan_restart(void)

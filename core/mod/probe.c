@@ -157,17 +157,40 @@ static char **arguments(const struct probe *probe)
         return argv;
 }
 
+/* Threads of the pool block signals, and the child would inherit that: a plugin that raises one must feel it. */
+static int clean_signals(posix_spawnattr_t *attributes)
+{
+        static const int ours[] = {SIGPIPE, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+        sigset_t none, defaults;
+
+        sigemptyset(&none);
+        sigemptyset(&defaults);
+        for (size_t i = 0; i < BB_COUNT(ours); i++)
+                sigaddset(&defaults, ours[i]);
+        if (posix_spawnattr_init(attributes) != 0)
+                return ENOMEM;
+        posix_spawnattr_setsigmask(attributes, &none);
+        posix_spawnattr_setsigdefault(attributes, &defaults);
+        return posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+}
+
 static int spawn(const struct probe *probe, int out, pid_t *ret_pid)
 {
         posix_spawn_file_actions_t actions;
-        int failed;
+        posix_spawnattr_t attributes;
+        int failed = clean_signals(&attributes);
 
-        if (posix_spawn_file_actions_init(&actions) != 0)
+        if (failed != 0)
+                return failed;
+        if (posix_spawn_file_actions_init(&actions) != 0) {
+                posix_spawnattr_destroy(&attributes);
                 return ENOMEM;
+        }
         failed = posix_spawn_file_actions_adddup2(&actions, out, PROBE_FD);
         if (failed == 0)
-                failed = posix_spawn(ret_pid, "/proc/self/exe", &actions, NULL, arguments(probe), environ);
+                failed = posix_spawn(ret_pid, "/proc/self/exe", &actions, &attributes, arguments(probe), environ);
         posix_spawn_file_actions_destroy(&actions);
+        posix_spawnattr_destroy(&attributes);
         return failed;
 }
 

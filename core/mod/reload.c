@@ -213,7 +213,7 @@ static void change_one(void *arg)
                 return;
         }
         if (tenant_start(after) < 0)
-                bb_log(BB_WARN, "tenant.not_started", NULL, bb_kv_str("of_tenant", after->pub.id));
+                bb_log(BB_WARN, "tenant.not_started", NULL, bb_kv_str("tenant", after->pub.id));
         /* Until here the old one was found under the name, and answered 503. */
         tenants_add(after);
         if (before != NULL)
@@ -236,7 +236,7 @@ static BB_AWAIT void start_failed(struct reload *r)
 {
         for (size_t i = 0; i < r->after_count; i++)
                 if (tenant_start_failed(r->after[i]))
-                        bb_log(BB_INFO, "tenant.recovered", NULL, bb_kv_str("of_tenant", r->after[i]->pub.id));
+                        bb_log(BB_INFO, "tenant.recovered", NULL, bb_kv_str("tenant", r->after[i]->pub.id));
 }
 
 static BB_AWAIT void apply(struct reload *r)

@@ -92,8 +92,8 @@ void server_log_problems(const struct tenant *tenant)
         bb_str text;
 
         for (size_t i = 0; tenant_problem(tenant, i, &p, &text); i++)
-                bb_log(BB_ERROR, "tenant.plugin_missing", text.ptr, bb_kv_str("of_tenant", tenant->pub.id),
-                       bb_kv_str("of_plugin", p->name));
+                bb_log(BB_ERROR, "tenant.plugin_missing", text.ptr, bb_kv_str("tenant", tenant->pub.id),
+                       bb_kv_str("plugin", p->name));
 }
 
 /* --- tasks over many tenants --- */
@@ -206,7 +206,7 @@ static void start_one(void *arg)
         struct tenant *tenant = arg;
 
         if (tenant_start(tenant) < 0)
-                bb_log(BB_WARN, "tenant.not_started", NULL, bb_kv_str("of_tenant", tenant->pub.id));
+                bb_log(BB_WARN, "tenant.not_started", NULL, bb_kv_str("tenant", tenant->pub.id));
 }
 
 static BB_AWAIT void start_all(void)

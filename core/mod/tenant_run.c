@@ -59,7 +59,7 @@ static BB_AWAIT int32_t end_group(const bb_plugin_ref *ref, const bb_tenant *t, 
         while (left_of_group(ref, t) > 0) {
                 if (bb_mono_ms() >= deadline) {
                         bb_log(BB_ERROR, "tenant.hangs", "something of a plugin does not end; its memory is kept",
-                               bb_kv_str("of_tenant", t->id), bb_kv_cstr("of_plugin", plugin_name(ref)),
+                               bb_kv_str("tenant", t->id), bb_kv_cstr("plugin", plugin_name(ref)),
                                bb_kv_int("tasks", (int64_t)task_group_count(ref, t)),
                                bb_kv_int("websockets", (int64_t)websocket_group_count(ref, t)),
                                bb_kv_int("subscriptions", (int64_t)bus_group_count(ref, t)));
@@ -99,8 +99,8 @@ static void quarantine(struct tenant *tenant, struct tenant_plugin *p, bb_err er
         bb_str why = bb_print("%s is quarantined: it failed to start: %s", p->ref->name, bb_err_text(err));
 
         tenant_plugin_fail(tenant, p, why.ptr);
-        bb_log(BB_ERROR, "plugin.quarantined", why.ptr, bb_kv_str("of_tenant", tenant->pub.id),
-               bb_kv_cstr("of_plugin", p->ref->name), bb_kv_err(err));
+        bb_log(BB_ERROR, "plugin.quarantined", why.ptr, bb_kv_str("tenant", tenant->pub.id),
+               bb_kv_cstr("plugin", p->ref->name), bb_kv_err(err));
 }
 
 static BB_AWAIT bb_err start_plugin(struct tenant *tenant, struct tenant_plugin *p)
@@ -141,8 +141,8 @@ static void fail_dependant(struct tenant *tenant, struct tenant_plugin *p)
         bb_str why = bb_print("%s needs %s, which does not run", p->ref->name, tenant_unmet_need(tenant, p));
 
         tenant_plugin_fail(tenant, p, why.ptr);
-        bb_log(BB_ERROR, "plugin.need_failed", why.ptr, bb_kv_str("of_tenant", tenant->pub.id),
-               bb_kv_cstr("of_plugin", p->ref->name));
+        bb_log(BB_ERROR, "plugin.need_failed", why.ptr, bb_kv_str("tenant", tenant->pub.id),
+               bb_kv_cstr("plugin", p->ref->name));
 }
 
 static BB_AWAIT bb_err start_plugins(struct tenant *tenant)
@@ -176,7 +176,7 @@ static BB_AWAIT bb_err start_db(struct tenant *tenant)
                 if (err == BB_OK)
                         break;
                 bb_log(BB_WARN, "tenant.db_start_failed", "events and jobs of a tenant do not start yet",
-                       bb_kv_str("of_tenant", tenant->pub.id), bb_kv_err(err));
+                       bb_kv_str("tenant", tenant->pub.id), bb_kv_err(err));
                 TRY(pause_before_retry(tenant, attempt));
         }
         return BB_OK;
@@ -211,7 +211,7 @@ BB_AWAIT bb_err tenant_start(struct tenant *tenant)
         list_remove(&tenant->starting);
         TRY(err);
         tenant->status = TENANT_RUNNING;
-        bb_log(BB_INFO, "tenant.started", NULL, bb_kv_str("of_tenant", tenant->pub.id));
+        bb_log(BB_INFO, "tenant.started", NULL, bb_kv_str("tenant", tenant->pub.id));
         return BB_OK;
 }
 
@@ -273,5 +273,5 @@ BB_AWAIT void tenant_stop(struct tenant *tenant, int32_t websocket_code)
         if (!end_group(NULL, &tenant->pub, websocket_code))
                 tenant->hung = 1;
         tenant->status = TENANT_STOPPED;
-        bb_log(BB_INFO, "tenant.stopped", NULL, bb_kv_str("of_tenant", tenant->pub.id));
+        bb_log(BB_INFO, "tenant.stopped", NULL, bb_kv_str("tenant", tenant->pub.id));
 }

@@ -161,6 +161,7 @@ static bb_err start(void *self, bb_tenant *tenant, const void *config, void **re
         ops.started += options->count > 0;
         *ret_state = &ops;
         TRY(bb_task_spawn("actor.wait", tenant, 0, wait_for_ever, NULL, NULL));
+        bb_log(BB_INFO, "actor.started", NULL, bb_kv_str("greeting", options->greeting));
         return START();
 }
 static void stop(void *self, void *state)
@@ -168,6 +169,8 @@ static void stop(void *self, void *state)
         (void)self;
         (void)state;
         ops.stopped++;
+        /* Its task is gone by now. */
+        bb_log(BB_INFO, "actor.stopped", NULL, bb_kv_int("tasks_ended", ops.needed_first));
 }
 
 #ifdef SIZE /* such a plugin has no tables, so it may only play plain parts */
