@@ -15,12 +15,13 @@
 #define END_CHECK_MS 50
 #define STOP_MOST_MS 8000  /* for the last StopTransactions */
 #define CLOSE_MOST_MS 8000 /* for closing handshakes */
+#define IMPATIENT_MS 1500  /* a second signal after this means at once; sooner it is a shell that sends two */
 
 struct station *stations;
 int ending;
 
 static struct event *signals[2], *end_check, *stats_timer, *duration;
-static int64_t end_begun;
+static int64_t end_begun, asked_at;
 static int closing;
 
 /* --- the end: stop what charges, wait for the acknowledgements, close, leave --- */
@@ -52,10 +53,12 @@ void sim_end(void)
 {
         static const struct timeval interval = {.tv_usec = END_CHECK_MS * 1000};
 
-        if (ending) { /* asked twice: at once */
-                loop_stop();
+        if (ending) {
+                if (time_mono_ms() - asked_at > IMPATIENT_MS)
+                        loop_stop();
                 return;
         }
+        asked_at = time_mono_ms();
         ending = 1;
         end_begun = time_mono_ms();
         for (int64_t i = 0; i < options.stations; i++) {
