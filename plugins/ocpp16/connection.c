@@ -266,32 +266,39 @@ void connection_supersede(struct station *st, const char *why)
 BB_AWAIT int32_t connection_probe(struct station *st, bb_str certificate)
 {
         int32_t same = st->certificate != NULL && bb_str_is(certificate, st->certificate);
-        int32_t alive;
+        int32_t found = PROBE_CLOSED;
+        bb_err err;
 
-        if (st->superseded)
-                return 0;
         station_hold(st);
         /* One without a socket is still in its own handshake: nobody can be at its other end yet. */
-        alive = st->ws != NULL && !same && bb_ws_probe(st->ws, PROBE_MS) == BB_OK && !st->superseded;
-        if (!alive && st->listed)
+        if (st->ws != NULL && !st->superseded) {
+                err = same ? BB_E_TIMEOUT : bb_ws_probe(st->ws, PROBE_MS);
+                if (err == BB_E_TIMEOUT)
+                        found = PROBE_SILENT;
+                else if (err != BB_E_CLOSED && !st->superseded) /* a cancelled probe proves nothing */
+                        found = PROBE_ALIVE;
+        }
+        if (found != PROBE_ALIVE && st->listed)
                 connection_supersede(st, "a newer connection took over");
         station_drop(st);
-        return alive;
+        return found;
 }
 
-/* On this node. BB_E_EXISTS: the other one is alive. */
+/* On this node. BB_E_REJECTED: the other one is alive. */
 static BB_AWAIT bb_err take_over_here(struct handshake *h)
 {
         for (int32_t round = 0; round < TAKE_OVER_ROUNDS; round++) {
                 struct station *older = table_find(&h->owner->stations, h->id);
                 bb_err err = BB_OK;
+                int32_t found;
 
                 if (older == NULL)
                         return BB_OK;
                 station_hold(older);
-                if (connection_probe(older, h->certificate))
+                found = connection_probe(older, h->certificate);
+                if (found == PROBE_ALIVE)
                         err = refuse_second(h, older);
-                else
+                else if (found == PROBE_SILENT)
                         tell(h, older, "replaced");
                 station_drop(older);
                 TRY(err);

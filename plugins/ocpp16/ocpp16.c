@@ -107,6 +107,9 @@ static BB_AWAIT void tenant_stop(void *self, void *state)
 
         (void)self;
         farewell_flush(owner, FLUSH_MS);
+        if (owner->gone_first != NULL)
+                bb_log(BB_WARN, "ocpp.offline",
+                       "some stations could not be marked as offline; their leases will run out");
         while (owner->gone_first != NULL) {
                 struct station *st = owner->gone_first;
 

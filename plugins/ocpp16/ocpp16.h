@@ -54,6 +54,7 @@ void connection_handler_init(struct bb_ws_handler *, const struct options *, con
 void connection_supersede(struct station *, const char *why);
 /* Is the connection that this node holds still there? Asks it with a ping, unless the same certificate asks. When it is
  * not, it is superseded. */
+enum { PROBE_SILENT = 0, PROBE_ALIVE = 1, PROBE_CLOSED = 2 };
 BB_AWAIT int32_t connection_probe(struct station *, bb_str certificate);
 
 /* farewell.c: closed connections become offline in the domain. */

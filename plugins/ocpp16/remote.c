@@ -112,7 +112,7 @@ static BB_AWAIT void serve(struct station *st, const struct request *r, struct r
                 serve_call(st, r, ret);
                 return;
         case OP_PROBE:
-                ret->alive = connection_probe(st, r->certificate);
+                ret->alive = connection_probe(st, r->certificate) == PROBE_ALIVE;
                 return;
         default:
                 if (st->ws != NULL)

@@ -490,8 +490,7 @@ static void a_long_outage_closes_without_an_answer(void **state)
                 START,
                 "[2,\"a\",\"Authorize\",{\"idTag\":\"GOOD\"}]",
                 "[2,\"b\",\"BootNotification\",{\"chargePointVendor\":\"V\",\"chargePointModel\":\"M\"}]",
-                "[2,\"n\",\"StatusNotification\",{\"connectorId\":1,\"errorCode\":\"NoError\",\"status\":\"Available\"}"
-                "]",
+                "[2,\"n\",\"StatusNotification\",{\"connectorId\":1,\"errorCode\":\"NoError\",\"status\":\"Faulted\"}]",
                 "[2,\"d\",\"DataTransfer\",{\"vendorId\":\"acme\"}]",
         };
 
