@@ -54,7 +54,8 @@ static BB_AWAIT bb_err say(struct station *st)
                 put_back(st);
                 return err;
         }
-        if (err < 0)
+        /* A conflict is what a quick reconnect looks like: a newer connection counts by now. */
+        if (err < 0 && err != BB_E_CONFLICT)
                 bb_log(BB_WARN, "ocpp.offline", "the station could not be marked as offline",
                        bb_kv_str("station", ref.station_id), bb_kv_err(err));
         station_drop(st);
