@@ -27,12 +27,14 @@ void reply_date(struct buf *out)
         buf_add_c(out, text);
 }
 
-static int32_t is_wire_owned(bb_str name)
+static int32_t is_wire_owned(bb_str name, int32_t status)
 {
         for (size_t i = 0; i < BB_COUNT(wire_owned); i++)
                 if (str_eq_nocase(name, bb_cstr(wire_owned[i])))
                         return 1;
-        return 0;
+        /* Those of a 426 come with its Connection header. */
+        return status == 426 &&
+               (str_eq_nocase(name, BB_STR("upgrade")) || str_eq_nocase(name, BB_STR("sec-websocket-version")));
 }
 
 /* Nothing that ends a line or the header block early may get out. */
@@ -79,7 +81,7 @@ static void send_head(struct exchange *x, int32_t status, const struct bb_http_h
 
         add_status(&out, status);
         for (size_t i = 0; i < count; i++) {
-                if (is_wire_owned(h[i].name))
+                if (is_wire_owned(h[i].name, status))
                         continue;
                 buf_add_str(&out, h[i].name);
                 buf_add_c(&out, ": ");

@@ -5,6 +5,9 @@
  */
 #include "net_peer.h"
 
+#include "net/addr.h"
+#include <sys/resource.h>
+
 /* --- a service that does what the target says --- */
 
 static struct http_listener *listener;
@@ -841,6 +844,63 @@ static void test_connection_limit(void **state)
         peer_close(&c);
 }
 
+/* Out of descriptors: the connection waits in the kernel, accepting pauses and goes on by itself. */
+static void test_no_descriptors_left(void **state)
+{
+        struct rlimit before, few;
+        struct peer p;
+        int next;
+
+        (void)state;
+        getrlimit(RLIMIT_NOFILE, &before);
+        p = peer_connect(port);
+        next = dup(p.fd);
+        close(next);
+        few = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        peer_say(&p, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+        turn_for(100);
+        peer_take(&p);
+        assert_int_equal(p.in.len, 0);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        assert_true(peer_await(&p, "[]"));
+        peer_close(&p);
+}
+
+static void test_addresses(void **state)
+{
+        static const struct {
+                const char *text, *shown;
+                int32_t loopback;
+                size_t key;
+        } cases[] = {{"127.0.0.1:80", "127.0.0.1", 1, 4},
+                     {"127.9.9.9:80", "127.9.9.9", 1, 4},
+                     {"192.0.2.7:1", "192.0.2.7", 0, 4},
+                     {"[::1]:443", "::1", 1, 8},
+                     {"[::ffff:192.0.2.7]:443", "192.0.2.7", 0, 4},
+                     {"[2001:db8::1]:443", "2001:db8::1", 0, 8}};
+        static const char *const wrong[] = {
+                "",       ":80",   "127.0.0.1", "127.0.0.1:",   "127.0.0.1:70000", "127.0.0.1:-1",
+                "::1:80", "[::1]", "[::1:80",   "name.test:80", "127.0.0.1:80x"};
+        struct addr a, b;
+        char text[ADDR_TEXT_MAX];
+
+        (void)state;
+        for (size_t i = 0; i < BB_COUNT(cases); i++) {
+                assert_int_equal(addr_parse(bb_cstr(cases[i].text), &a), BB_OK);
+                addr_text((struct sockaddr *)&a.sa, text);
+                assert_string_equal(text, cases[i].shown);
+                assert_int_equal(addr_is_loopback((struct sockaddr *)&a.sa), cases[i].loopback);
+                assert_int_equal(addr_key((struct sockaddr *)&a.sa).len, cases[i].key);
+        }
+        for (size_t i = 0; i < BB_COUNT(wrong); i++)
+                assert_int_equal(addr_parse(bb_cstr(wrong[i]), &a), BB_E_INVALID);
+        /* One home's network counts as one address. */
+        addr_parse(BB_STR("[2001:db8:0:1::1]:1"), &a);
+        addr_parse(BB_STR("[2001:db8:0:1:2::9]:2"), &b);
+        assert_true(bb_str_eq(addr_key((struct sockaddr *)&a.sa), addr_key((struct sockaddr *)&b.sa)));
+}
+
 static void test_drain(void **state)
 {
         struct peer idle = peer_connect(port), busy = peer_connect(port);
@@ -933,6 +993,8 @@ int main(int argc, char **argv)
                 T(test_silent_connection_is_closed_without_a_word),
                 T(test_client_that_does_not_read_is_cut),
                 T(test_connection_limit),
+                T(test_no_descriptors_left),
+                T(test_addresses),
                 T(test_drain),
                 T(test_listener_from_descriptor),
                 T(test_port_in_use),
