@@ -27,6 +27,7 @@
 #define BACKOFF_FIRST_MS 1000
 #define BACKOFF_MOST_MS 30000
 #define KILL_AFTER_MS 30000 /* beyond the worker's own time limit */
+#define DATABASE_LOOK_MS 50
 #define TRACE_MOST (256u << 10)
 
 static struct supervisor {
@@ -276,11 +277,15 @@ static void report_death(int status)
                bb_kv_cstr("tenant", crumb.tenant), bb_kv_cstr("operation", crumb.operation));
         if (crash_report_write(super.crash_folder, &report) < 0)
                 bb_log(BB_ERROR, "worker.no_report", "the crash report cannot be written");
-        if (is_plugins_fault(status) && quarantine_crashed(&super.quarantine, crumb.plugin, time_mono_ms()))
-                bb_log(BB_ERROR, "plugin.quarantined",
-                       "a plugin crashed the server three times within ten minutes and is not loaded any more; SIGHUP or "
-                       "removing the file tries it again",
-                       bb_kv_cstr("plugin", crumb.plugin), bb_kv_cstr("file", super.quarantine_file));
+        if (!is_plugins_fault(status) || !quarantine_crashed(&super.quarantine, crumb.plugin, time_mono_ms()))
+                return;
+        /* Without it the next worker has every reason to live: no pause before it. */
+        super.backoff_ms = 0;
+        memset(super.deaths_ms, 0, sizeof(super.deaths_ms));
+        bb_log(BB_ERROR, "plugin.quarantined",
+               "a plugin crashed the server three times within ten minutes and is not loaded any more; SIGHUP or removing "
+               "the file tries it again",
+               bb_kv_cstr("plugin", crumb.plugin), bb_kv_cstr("file", super.quarantine_file));
 }
 
 static void plan_restart(void)
@@ -388,6 +393,9 @@ static void wait_for_something(void)
         struct timespec ts;
         int number;
 
+        /* A database that is down comes back within moments of its own choosing. */
+        if (super.embedded.url != NULL && embedded_pid() == 0)
+                wait = DATABASE_LOOK_MS;
         if (super.start_at_ms > 0 && super.start_at_ms - now < wait)
                 wait = super.start_at_ms > now ? super.start_at_ms - now : 0;
         ts = (struct timespec){.tv_sec = wait / 1000, .tv_nsec = wait % 1000 * 1000000};

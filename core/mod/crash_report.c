@@ -36,11 +36,14 @@ static void add_backtrace(struct buf *out, bb_str lines)
 
 static void render(struct buf *out, const struct crash_report *r, const char *time)
 {
+        const char *abbreviation = r->signal > 0 ? sigabbrev_np(r->signal) : "";
+        const char *signal_name = abbreviation != NULL ? abbreviation : "";
+
         buf_add_c(out, "{\n");
-        add_text(out, "time", time, 64);
-        add_text(out, "version", PACKAGE_VERSION, 64);
+        add_text(out, "time", time, strlen(time));
+        add_text(out, "version", PACKAGE_VERSION, sizeof(PACKAGE_VERSION));
         buf_print(out, "  \"pid\": %d,\n  \"signal\": %d,\n", (int)r->pid, (int)r->signal);
-        add_text(out, "signal_name", r->signal > 0 ? sigabbrev_np(r->signal) : "", 32);
+        add_text(out, "signal_name", signal_name, strlen(signal_name));
         buf_print(out, "  \"exit_code\": %d,\n  \"uptime_ms\": %lld,\n", (int)r->exit_code, (long long)r->uptime_ms);
         add_text(out, "plugin", r->crumb->plugin, sizeof(r->crumb->plugin));
         add_text(out, "tenant", r->crumb->tenant, sizeof(r->crumb->tenant));

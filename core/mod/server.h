@@ -24,6 +24,8 @@ int server_check(const char *config_path);
 void server_print_errors(const struct config_errors *);
 /* Makes the core's tables known; also for the probe. */
 void server_prepare_tables(void);
+void server_fail(void);      /* ends in good order, with a status that says it was not meant to */
+void server_end(int status); /* ends the loop */
 
 /* --- for this room --- */
 enum { SERVER_STARTING = 0, SERVER_READY = 1, SERVER_DRAINING = 2 };
@@ -42,16 +44,32 @@ struct server {
 };
 extern struct server server;
 
-/* server.c */
-void server_end(int status); /* ends the loop */
+/* server_parts.c */
+void server_read_configuration(const char *path); /* into server.config */
+/* 0, or the exit status: then the errors are printed and all of it is freed. */
+int server_make_loop(size_t errors);
+void server_free_words(void);
+void server_load_plugins(void);
+/* Faults of options are added to the configuration's errors: BB_E_INVALID. */
+bb_err server_make_tenants(void);
+void server_free_tenants(void);
 bb_str *server_plugin_names(const struct config *, struct arena *, size_t *ret_count);
 struct loader_folders server_plugin_folders(const struct config *);
 bb_str *server_quarantined(struct arena *, size_t *ret_count);
-BB_AWAIT bb_err server_migrate(void); /* on a worker thread; an error is logged */
 /* Starts or stops each in a task of its own and waits for all. `change` frees or keeps what it is given. */
 BB_AWAIT void server_change_tenants(void (*change)(void *arg), void *const *args, size_t count);
 /* One sentence a line for everything that is wrong without being an error. */
 void server_log_problems(const struct tenant *);
+
+/* server_begin.c */
+bb_err server_begin(void);
+
+/* server_database.c */
+bb_err server_find_database(void);
+void server_tend_database(void);
+void server_close_database(void);
+BB_AWAIT bb_err server_open_database(void);
+BB_AWAIT bb_err server_migrate(void); /* on a worker thread; an error is logged */
 
 /* world.c */
 void world_init(void);
