@@ -3,8 +3,8 @@
  * What the server sends back, in the order in which it was asked. A segment is done when the answer to its Sync is
  * there: only then it is committed.
  */
-#include "db/pool.h"
 #include "base/time.h"
+#include "db/pool.h"
 #include <busbar/log.h>
 #include <string.h>
 
@@ -89,20 +89,32 @@ static int take_answer(struct conn *c, PGresult *result)
         return 1;
 }
 
+/* 0: nothing more can come. */
+static int take_what_is_there(struct conn *c)
+{
+        while (!list_empty(&c->flying) && !PQisBusy(c->pg))
+                if (!take_answer(c, PQgetResult(c->pg)))
+                        return 0;
+        return 1;
+}
+
+/* What came before the end of the connection still counts, a goodbye above all. */
+void conn_drain(struct conn *c)
+{
+        PQconsumeInput(c->pg);
+        take_what_is_there(c);
+}
+
 int conn_read_answers(struct conn *c)
 {
-        /* What came before the end of the connection still counts. */
         int alive = PQconsumeInput(c->pg);
         size_t before = c->flying_count;
 
-        while (!list_empty(&c->flying) && !PQisBusy(c->pg)) {
-                if (!take_answer(c, PQgetResult(c->pg)))
-                        return 0;
-                if (c->state == CONN_BROKEN)
-                        return 1;
-        }
-        /* With nothing under way the server only speaks to say goodbye; this parses it. */
-        if (list_empty(&c->flying) && before == 0)
+        if (!take_what_is_there(c))
+                return 0;
+        /* With nothing under way the server only speaks to say goodbye: this parses it, and the receiver of notices has
+         * it. */
+        if (before == 0)
                 PQisBusy(c->pg);
         if (c->flying_count < before)
                 pool_dispatch();

@@ -12,7 +12,6 @@
 
 enum { ITEM_WAITING = 0, ITEM_TAKEN = 1, ITEM_DONE = 2 };
 
-/* On the stack of the submitting task. */
 struct item {
         struct list link;
         void *item;
@@ -49,7 +48,9 @@ bb_batch *batch_new(bb_plugin_ref *who, bb_tenant *tenant, const char *name, siz
                         .who = who,
                         .tenant = tenant,
                         .name = name,
-                        .max = max_items < 1 ? 1 : max_items > ITEMS_MAX ? ITEMS_MAX : max_items,
+                        .max = max_items < 1           ? 1
+                               : max_items > ITEMS_MAX ? ITEMS_MAX
+                                                       : max_items,
                         .flush = flush,
                         .arg = arg};
         list_init(&b->waiting);
@@ -62,7 +63,8 @@ bb_batch *batch_new(bb_plugin_ref *who, bb_tenant *tenant, const char *name, siz
 
 static bb_err start_flush(bb_batch *b)
 {
-        struct bb_task_spec spec = {.size = sizeof(spec), .name = b->name, .tenant = b->tenant, .run = flush_task, .arg = b};
+        struct bb_task_spec spec = {
+                .size = sizeof(spec), .name = b->name, .tenant = b->tenant, .run = flush_task, .arg = b};
         bb_err err = task_spawn(b->who, &spec, NULL);
 
         b->running = err == BB_OK;
@@ -127,7 +129,7 @@ static void flush_task(void *arg)
         void **items;
         bb_err err;
 
-        LIST_EACH(link, &b->waiting)
+        LIST_EACH (link, &b->waiting)
                 room++;
         room = room < b->max ? room : b->max;
         taken = arena_alloc(arena_current, sizeof(struct item *) * (room + 1));
@@ -171,7 +173,8 @@ static BB_AWAIT bb_err item_wait(struct item *item)
 
 BB_AWAIT bb_err batch_submit(bb_batch *b, void *what)
 {
-        struct item item = {.item = what, .task = task_current()};
+        struct item *item;
+        bb_err err;
 
         if (b == NULL || b->magic != BATCH_MAGIC)
                 return BB_E_INVALID;
@@ -180,8 +183,12 @@ BB_AWAIT bb_err batch_submit(bb_batch *b, void *what)
                 return BB_E_CANCELED;
         if (!b->running)
                 TRY(start_flush(b));
-        list_append(&b->waiting, &item.link);
-        return item_wait(&item);
+        item = heap_new(sizeof(*item));
+        *item = (struct item){.item = what, .task = task_current()};
+        list_append(&b->waiting, &item->link);
+        err = item_wait(item);
+        free(item);
+        return err;
 }
 
 BB_AWAIT void batch_free(bb_batch *b)

@@ -2,8 +2,8 @@
  *
  * One connection: connecting without blocking, setting the session up, sending segments, losing it, and trying again.
  */
-#include "db/pool.h"
 #include "base/time.h"
+#include "db/pool.h"
 #include "rt/loop.h"
 #include <busbar/log.h>
 #include <stdio.h>
@@ -41,8 +41,8 @@ static void set_timer(struct conn *c, int64_t ms)
         event_add(c->timer, &tv);
 }
 
-/* Nobody knows whether what was on the wire was committed, unless the server said goodbye: then what it had not begun to
- * answer was not begun, and may be sent again. */
+/* Nobody knows whether what was on the wire was committed, unless the server said goodbye: then what it had not begun
+ * to answer was not begun, and may be sent again. */
 static void fail_flying(struct conn *c)
 {
         int goodbye = c->goodbye;
@@ -110,6 +110,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         }
         if (c->state == CONN_READY)
                 return;
+        if (c->state == CONN_BROKEN && c->pg != NULL)
+                conn_drain(c);
         tear_down(c, c->state == CONN_BROKEN ? c->why : "connecting took too long");
         try_again_later(c);
 }
@@ -127,21 +129,46 @@ static void connect_failed(struct conn *c, const char *why)
         conn_break(c, why);
 }
 
-static void drop_notice(void *arg, const PGresult *notice)
+/* A session that ends while it does nothing says so by a notice; nothing may be sent over it any more. */
+static void on_notice(void *arg, const PGresult *notice)
 {
-        (void)arg;
+        struct conn *c = arg;
+
+        if (PQresultErrorField(notice, PG_DIAG_SQLSTATE) != NULL && sqlstate_is_loss(notice)) {
+                c->goodbye = sqlstate_is_goodbye(notice);
+                conn_break(c, "the server ended the session");
+                return;
+        }
         bb_log(BB_DEBUG, "db.notice", NULL, bb_kv_cstr("sqlstate", PQresultErrorField(notice, PG_DIAG_SQLSTATE)));
 }
 
 /* `found` overrides the names of the URL; NULL when there are none. */
 static void connect_to(struct conn *c, const struct resolved *found)
 {
-        const char *const keys[] = {"dbname", "fallback_application_name", "client_encoding", "keepalives_idle",
-                                    "keepalives_interval", "keepalives_count", "tcp_user_timeout", "target_session_attrs",
-                                    found != NULL ? "host" : NULL, "hostaddr", "port", NULL};
-        const char *const values[] = {pool.config.url, "busbard", "UTF8", "10", "5", "3", "15000", "read-write",
-                                      found != NULL ? found->hosts : NULL, found != NULL ? found->addresses : NULL,
-                                      found != NULL ? found->ports : NULL, NULL};
+        const char *const keys[] = {"dbname",
+                                    "fallback_application_name",
+                                    "client_encoding",
+                                    "keepalives_idle",
+                                    "keepalives_interval",
+                                    "keepalives_count",
+                                    "tcp_user_timeout",
+                                    "target_session_attrs",
+                                    found != NULL ? "host" : NULL,
+                                    "hostaddr",
+                                    "port",
+                                    NULL};
+        const char *const values[] = {pool.config.url,
+                                      "busbard",
+                                      "UTF8",
+                                      "10",
+                                      "5",
+                                      "3",
+                                      "15000",
+                                      "read-write",
+                                      found != NULL ? found->hosts : NULL,
+                                      found != NULL ? found->addresses : NULL,
+                                      found != NULL ? found->ports : NULL,
+                                      NULL};
 
         c->pg = PQconnectStartParams(keys, values, 1);
         set_state(c, CONN_CONNECTING);
@@ -149,7 +176,7 @@ static void connect_to(struct conn *c, const struct resolved *found)
                 connect_failed(c, c->pg != NULL ? PQerrorMessage(c->pg) : "out of memory");
                 return;
         }
-        PQsetNoticeReceiver(c->pg, drop_notice, NULL);
+        PQsetNoticeReceiver(c->pg, on_notice, c);
         set_timer(c, CONNECT_MS);
         watch(c, EV_WRITE);
 }
@@ -230,8 +257,9 @@ static void set_up(struct conn *c)
         static const Oid types[SETUP_PARAMS] = {25, 25, 25};
         static const int formats[SETUP_PARAMS] = {1, 1, 1};
         char statement_ms[16], lock_ms[16];
-        int lengths[SETUP_PARAMS] = {snprintf(statement_ms, sizeof(statement_ms), "%d", pool.config.statement_timeout_ms),
-                                     snprintf(lock_ms, sizeof(lock_ms), "%d", pool.config.lock_timeout_ms), 0};
+        int lengths[SETUP_PARAMS] = {
+                snprintf(statement_ms, sizeof(statement_ms), "%d", pool.config.statement_timeout_ms),
+                snprintf(lock_ms, sizeof(lock_ms), "%d", pool.config.lock_timeout_ms), 0};
         const char *const values[SETUP_PARAMS] = {statement_ms, lock_ms, ""};
         struct encoded e = {.sql = role_sql,
                             .param_count = SETUP_PARAMS,
@@ -306,7 +334,8 @@ static int send_statement(struct conn *c, struct segment *seg, uint32_t index)
 
         if (e->prepared == NULL) {
                 seg->steps[seg->step_count++] = (struct segment_step){.index = index};
-                return PQsendQueryParams(c->pg, e->sql, (int)e->param_count, e->types, e->values, e->lengths, e->formats, 0);
+                return PQsendQueryParams(c->pg, e->sql, (int)e->param_count, e->types, e->values, e->lengths,
+                                         e->formats, 0);
         }
         if (!conn_knows(c, e->prepared)) {
                 seg->steps[seg->step_count++] = (struct segment_step){.index = index, .prepared = e->prepared};

@@ -14,11 +14,11 @@
 
 /* Where a member is 0 or NULL the value in brackets holds. */
 struct db_config {
-        const char *url;              /* as the runtime role: postgresql://… or key=value words. Required by db_open */
-        const char *owner_url;        /* as the role that owns the schemas. Required by db_migrate */
-        const char *node;             /* stable name of this node, without '/' [a random one] */
-        int32_t pool_size;            /* connections [8] */
-        int32_t wait_ms;              /* how long a call waits for a connection [20000] */
+        const char *url;       /* as the runtime role: postgresql://… or key=value words. Required by db_open */
+        const char *owner_url; /* as the role that owns the schemas. Required by db_migrate */
+        const char *node;      /* stable name of this node, without '/' [a random one] */
+        int32_t pool_size;     /* connections [8] */
+        int32_t wait_ms;       /* how long a call waits for a connection [20000] */
         int32_t statement_timeout_ms; /* [30000] */
         int32_t lock_timeout_ms;      /* [10000] */
         int32_t event_retry_ms;       /* delay before the second attempt; doubles each time [1000] */
@@ -76,18 +76,20 @@ BB_AWAIT bb_err db_idempotency_end(bb_str actor, bb_str route, bb_str key, int32
 /* A private cluster in <state>/postgres that is a child of the calling process. All of it blocks: for the supervisor,
  * or before the loop runs. */
 struct embedded_config {
-        const char *state;  /* busbard's state folder, absolute */
-        const char *bindir; /* folder of initdb and postgres; NULL: the usual places */
-        const char *user;   /* who runs it when we are root; NULL: postgres, else nobody */
-        int32_t port;       /* only names the socket [5432] */
+        const char *state;       /* busbard's state folder, absolute */
+        const char *bindir;      /* folder of initdb and postgres; NULL: the usual places */
+        const char *user;        /* who runs it when we are root; NULL: postgres, else nobody */
+        int32_t port;            /* only names the socket [5432] */
         int32_t max_connections; /* [100] */
+        int32_t volatile_data;   /* tests only: a crash of the machine may lose everything, but it is quicker */
 };
 struct embedded {
         char *url;       /* of the runtime role; free() by embedded_stop */
         char *owner_url; /* owner of the database; not a superuser */
         char *admin_url; /* full rights */
 };
-/* Makes the cluster when there is none, adopts a server that still runs on it, else starts one, and waits until it answers. */
+/* Makes the cluster when there is none, adopts a server that still runs on it, else starts one, and waits until it
+ * answers. */
 bb_err embedded_start(const struct embedded_config *, struct embedded *ret, bb_str *ret_why);
 pid_t embedded_pid(void); /* the server, 0 when none */
 /* To be called with each pid that waitpid() gave and about once a second (pid 0): a server that died is started again,

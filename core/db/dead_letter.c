@@ -41,8 +41,8 @@ BB_AWAIT bb_err dead_letter_list(bb_str before, size_t limit, struct bb_dead_let
 
 BB_AWAIT bb_err dead_letter_replay(bb_str id)
 {
-        struct bb_stmt stmt = BB_STMT("update core.dead_letter set replay_at = coalesce(replay_at, now()) where id = $1",
-                                      BB_UUID(id));
+        struct bb_stmt stmt = BB_STMT(
+                "update core.dead_letter set replay_at = coalesce(replay_at, now()) where id = $1", BB_UUID(id));
         bb_err err;
 
         /* It is the subscriber's task that looks for letters too. */

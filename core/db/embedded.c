@@ -3,9 +3,9 @@
  * The private cluster's folder, its secrets and its roles. Reached over a unix socket alone, in a folder of mode 0700,
  * and with a password nevertheless.
  */
+#include "db/embedded.h"
 #include "base/buf.h"
 #include "base/str.h"
-#include "db/embedded.h"
 #include <busbar/log.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +42,8 @@ static bb_err make_folder(const struct cluster *c, const char *path, char **ret_
         if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode) || (st.st_uid != c->uid && st.st_uid != geteuid()))
                 return because(BB_E_DENIED, ret_why, "%s is not a folder of ours", path);
         if (st.st_uid != c->uid && lchown(path, c->uid, c->gid) < 0)
-                return because(BB_E_IO, ret_why, "cannot give the folder %s to the database's user: %s", path, strerror(errno));
+                return because(BB_E_IO, ret_why, "cannot give the folder %s to the database's user: %s", path,
+                               strerror(errno));
         if (chmod(path, 0700) < 0)
                 return because(BB_E_IO, ret_why, "cannot protect the folder %s: %s", path, strerror(errno));
         return BB_OK;
@@ -96,7 +97,8 @@ static bb_err have_secrets(struct cluster *c, char **ret_why)
         if (!read_secrets(c, path)) {
                 if (access(version, F_OK) == 0) {
                         err = because(BB_E_CONFLICT, ret_why,
-                                      "there is a cluster in %s, but its passwords in %s are gone: restore that file, or move the "
+                                      "there is a cluster in %s, but its passwords in %s are gone: restore that file, "
+                                      "or move the "
                                       "cluster away",
                                       c->data, path);
                 } else {
@@ -126,7 +128,8 @@ static bb_err choose_user(struct cluster *c, const char *asked, char **ret_why)
         for (size_t i = 0; asked == NULL && pw == NULL && i < BB_COUNT(usual); i++)
                 pw = getpwnam(usual[i]);
         if (pw == NULL || pw->pw_uid == 0)
-                return because(BB_E_INVALID, ret_why, "the embedded database cannot run as root, and there is no user %s",
+                return because(BB_E_INVALID, ret_why,
+                               "the embedded database cannot run as root, and there is no user %s",
                                asked != NULL ? asked : "postgres or nobody");
         c->uid = pw->pw_uid;
         c->gid = pw->pw_gid;
@@ -155,9 +158,9 @@ void cluster_remove_tree(const char *path)
         nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }
 
-/* A state folder below /root, say, which the server's user may not enter: then the cluster lies in /var/lib, and the file
- * "at" in the state folder says where. One whose state folder was removed since is moved aside, and the one before it
- * deleted. */
+/* A state folder below /root, say, which the server's user may not enter: then the cluster lies in /var/lib, and the
+ * file "at" in the state folder says where. One whose state folder was removed since is moved aside, and the one before
+ * it deleted. */
 static bb_err choose_far_home(struct cluster *c, char **ret_why)
 {
         char *at = join(c->folder, "at"), *secrets = join(c->folder, "secrets"), *aside = NULL, *version = NULL;
@@ -230,8 +233,9 @@ static bb_err make_role(PGconn *pg, const char *role, const char *password, char
         there = PQntuples(found) == 1;
         PQclear(found);
         secret = PQencryptPasswordConn(pg, password, role, "scram-sha-256");
-        if (secret == NULL || asprintf(&sql, "%s role %s login nosuperuser nobypassrls nocreatedb nocreaterole password '%s'",
-                                       there ? "alter" : "create", role, secret) < 0)
+        if (secret == NULL ||
+            asprintf(&sql, "%s role %s login nosuperuser nobypassrls nocreatedb nocreaterole password '%s'",
+                     there ? "alter" : "create", role, secret) < 0)
                 abort();
         err = owner_exec(pg, sql, "making the roles of the embedded database", ret_why);
         free(sql);
@@ -251,7 +255,8 @@ static bb_err make_database(PGconn *pg, const struct cluster *c, char **ret_why)
         PQclear(found);
         if (there)
                 return BB_OK;
-        return owner_exec(pg, "create database busbar owner busbar_owner template template0", "making the database", ret_why);
+        return owner_exec(pg, "create database busbar owner busbar_owner template template0", "making the database",
+                          ret_why);
 }
 
 static bb_err prepare(const struct cluster *c, struct embedded *ret, char **ret_why)
@@ -298,6 +303,7 @@ static bb_err start(struct cluster *c, const struct embedded_config *config, str
                 return because(BB_E_INVALID, ret_why, "the state folder must be an absolute path");
         c->port = config->port > 0 ? config->port : 5432;
         c->max_connections = config->max_connections > 0 ? config->max_connections : 100;
+        c->volatile_data = config->volatile_data;
         TRY(choose_user(c, config->user, ret_why));
         TRY(choose_folders(c, config->state, ret_why));
         TRY(have_secrets(c, ret_why));

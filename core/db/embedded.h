@@ -9,14 +9,14 @@
 #include <sys/types.h>
 
 struct cluster {
-        char *folder;   /* <state>/postgres: secrets, and the rest unless it cannot be reached by the server's user */
-        char *home;     /* where data, run and the log are; usually the same */
+        char *folder; /* <state>/postgres: secrets, and the rest unless it cannot be reached by the server's user */
+        char *home;   /* where data, run and the log are; usually the same */
         char *data, *run, *log;
         char *bindir;
-        uid_t uid;      /* the server's user */
+        uid_t uid; /* the server's user */
         gid_t gid;
         const char *user; /* its name; NULL: ours */
-        int32_t port, max_connections;
+        int32_t port, max_connections, volatile_data;
         char admin[49], owner[49], runtime[49]; /* passwords */
 };
 

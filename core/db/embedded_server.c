@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The processes of the private cluster: initdb, and the server as a child of ours in a process group of its own, so that
- * a Ctrl-C meant for us does not reach it. A server that outlived its busbard is taken over instead of started twice.
+ * The processes of the private cluster: initdb, and the server as a child of ours in a process group of its own, so
+ * that a Ctrl-C meant for us does not reach it. A server that outlived its busbard is taken over instead of started
+ * twice.
  */
 #include "base/str.h"
 #include "base/time.h"
@@ -19,8 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define READY_MS 60000       /* for a server that does not say what it does */
-#define RECOVERY_MS 1800000  /* for one that says it is starting: recovery after a crash takes what it takes */
+#define READY_MS 60000      /* for a server that does not say what it does */
+#define RECOVERY_MS 1800000 /* for one that says it is starting: recovery after a crash takes what it takes */
 #define STOP_MS 30000
 #define RESTART_MAX_MS 10000
 #define LOG_MAX (16 * 1024 * 1024)
@@ -76,7 +77,7 @@ static void default_signals(void)
 }
 
 /* Runs a program of the cluster's as its user, its output appended to the log. */
-static pid_t launch(const struct cluster *c, const char *program, char **args)
+static pid_t launch(const struct cluster *c, const char *program, const char **args)
 {
         char *const environment[] = {(char *)(uintptr_t) "PATH=/usr/bin:/bin", (char *)(uintptr_t) "LC_ALL=C",
                                      (char *)(uintptr_t) "TZ=UTC", NULL};
@@ -98,7 +99,7 @@ static pid_t launch(const struct cluster *c, const char *program, char **args)
                 _exit(126);
         close_range(3, ~0U, 0);
         default_signals();
-        execve(path, args, environment);
+        execve(path, (char *const *)(uintptr_t)args, environment);
         _exit(127);
 }
 
@@ -153,7 +154,8 @@ static int data_version(const struct cluster *c)
 
 static char *tools_of_version(int version)
 {
-        static const char *const places[] = {"/usr/lib/postgresql/%d/bin", "/usr/pgsql-%d/bin", "/usr/local/pgsql-%d/bin"};
+        static const char *const places[] = {"/usr/lib/postgresql/%d/bin", "/usr/pgsql-%d/bin",
+                                             "/usr/local/pgsql-%d/bin"};
         char path[128];
 
         for (size_t i = 0; i < BB_COUNT(places); i++) {
@@ -198,9 +200,10 @@ bb_err server_find_tools(struct cluster *c, const char *asked, char **ret_why)
         if (c->bindir != NULL)
                 return BB_OK;
         if (made_with > 0)
-                return because(BB_E_NOT_FOUND, ret_why,
-                               "the cluster in %s was made by PostgreSQL %d, which is not installed: install postgresql-%d", c->data,
-                               made_with, made_with);
+                return because(
+                        BB_E_NOT_FOUND, ret_why,
+                        "the cluster in %s was made by PostgreSQL %d, which is not installed: install postgresql-%d",
+                        c->data, made_with, made_with);
         return because(BB_E_NOT_FOUND, ret_why,
                        "no PostgreSQL server is installed: install the package postgresql-15, or set database.bindir");
 }
@@ -229,9 +232,17 @@ static bb_err write_file(const struct cluster *c, const char *path, const char *
 bb_err server_make(struct cluster *c, char **ret_why)
 {
         char beside[512], password[512], hba[600], pwfile[600];
-        char *args[] = {NULL, (char *)(uintptr_t) "-D", beside, (char *)(uintptr_t) "--auth=scram-sha-256",
-                              (char *)(uintptr_t) "--encoding=UTF8", (char *)(uintptr_t) "--locale=C",
-                              (char *)(uintptr_t) "--username=postgres", pwfile, (char *)(uintptr_t) "--no-instructions", NULL};
+        const char *args[] = {NULL,
+                              "-D",
+                              beside,
+                              "--auth=scram-sha-256",
+                              "--encoding=UTF8",
+                              "--locale=C",
+                              "--username=postgres",
+                              pwfile,
+                              "--no-instructions",
+                              c->volatile_data ? "--no-sync" : NULL,
+                              NULL};
         bb_err err;
 
         if (snprintf(beside, sizeof(beside), "%s.new", c->data) >= (int)sizeof(beside))
@@ -246,7 +257,8 @@ bb_err server_make(struct cluster *c, char **ret_why)
         unlink(password);
         if (err < 0)
                 return log_tail(c, err, "initdb failed", ret_why);
-        TRY(write_file(c, hba, "# made by busbard: its own roles, over the unix socket\nlocal all all scram-sha-256\n", ret_why));
+        TRY(write_file(c, hba, "# made by busbard: its own roles, over the unix socket\nlocal all all scram-sha-256\n",
+                       ret_why));
         if (rename(beside, c->data) < 0)
                 return because(BB_E_IO, ret_why, "cannot rename %s: %s", beside, strerror(errno));
         return BB_OK;
@@ -268,20 +280,25 @@ static pid_t pid_in_file(const struct cluster *c)
         return str_to_int(bb_cstr(text), &pid) == BB_OK && pid > 1 && pid < INT32_MAX ? (pid_t)pid : 0;
 }
 
-/* Its working folder is the cluster's: nothing else runs there. */
+/* Its working folder is the cluster's: nothing else runs there. Without /proc (a bare chroot) it has to answer. */
 static int is_server(const struct cluster *c, pid_t pid)
 {
-        char link[64], folder[512];
-        ssize_t len;
+        struct stat data, cwd;
+        char path[64];
+        PGPing ping;
+        char *url;
 
-        if (pid <= 0)
+        if (pid <= 0 || kill(pid, 0) < 0)
                 return 0;
-        snprintf(link, sizeof(link), "/proc/%d/cwd", (int)pid);
-        len = readlink(link, folder, sizeof(folder) - 1);
-        if (len < 0)
-                return 0;
-        folder[len] = '\0';
-        return strcmp(folder, c->data) == 0;
+        if (access("/proc/self/cwd", F_OK) == 0) {
+                snprintf(path, sizeof(path), "/proc/%d/cwd", (int)pid);
+                return stat(path, &cwd) == 0 && stat(c->data, &data) == 0 && cwd.st_dev == data.st_dev &&
+                       cwd.st_ino == data.st_ino;
+        }
+        url = cluster_url(c, "postgres", c->admin, "postgres");
+        ping = PQping(url);
+        free(url);
+        return ping == PQPING_OK || ping == PQPING_REJECT;
 }
 
 static void keep_log_small(const struct cluster *c)
@@ -299,20 +316,25 @@ static void keep_log_small(const struct cluster *c)
 static void launch_server(const struct cluster *c)
 {
         char port[32], connections[32], sockets[512];
-        char *args[] = {NULL, (char *)(uintptr_t) "-D", c->data,
-                              (char *)(uintptr_t) "-c", (char *)(uintptr_t) "listen_addresses=", (char *)(uintptr_t) "-c", sockets,
-                              (char *)(uintptr_t) "-c", (char *)(uintptr_t) "unix_socket_permissions=0700",
-                              (char *)(uintptr_t) "-c", port, (char *)(uintptr_t) "-c", connections,
-                              (char *)(uintptr_t) "-c", (char *)(uintptr_t) "fsync=on",
-                              (char *)(uintptr_t) "-c", (char *)(uintptr_t) "synchronous_commit=on",
-                              (char *)(uintptr_t) "-c", (char *)(uintptr_t) "jit=off",
-                              (char *)(uintptr_t) "-c", (char *)(uintptr_t) "max_wal_size=2GB",
-                              (char *)(uintptr_t) "-c", (char *)(uintptr_t) "log_min_error_statement=panic",
-                              (char *)(uintptr_t) "-c", (char *)(uintptr_t) "log_error_verbosity=terse", NULL};
+        const char *args[] = {NULL,
+                              "-D",
+                              c->data,
+                              "--listen_addresses=",
+                              sockets,
+                              "--unix_socket_permissions=0700",
+                              port,
+                              connections,
+                              c->volatile_data ? "--fsync=off" : "--fsync=on",
+                              "--synchronous_commit=on",
+                              "--jit=off",
+                              "--max_wal_size=2GB",
+                              "--log_min_error_statement=panic",
+                              "--log_error_verbosity=terse",
+                              NULL};
 
-        snprintf(port, sizeof(port), "port=%d", c->port);
-        snprintf(connections, sizeof(connections), "max_connections=%d", c->max_connections);
-        snprintf(sockets, sizeof(sockets), "unix_socket_directories=%s", c->run);
+        snprintf(port, sizeof(port), "--port=%d", c->port);
+        snprintf(connections, sizeof(connections), "--max_connections=%d", c->max_connections);
+        snprintf(sockets, sizeof(sockets), "--unix_socket_directories=%s", c->run);
         keep_log_small(c);
         server.pid = launch(c, "postgres", args);
         server.adopted = 0;
@@ -350,7 +372,8 @@ static bb_err wait_until_ready(const struct cluster *c, char **ret_why)
                 nap(ping == PQPING_REJECT ? 200 : 50);
         }
         free(url);
-        return ping == PQPING_OK ? BB_OK : log_tail(c, BB_E_UNAVAILABLE, "the embedded database does not start", ret_why);
+        return ping == PQPING_OK ? BB_OK
+                                 : log_tail(c, BB_E_UNAVAILABLE, "the embedded database does not start", ret_why);
 }
 
 bb_err server_start(struct cluster *c, char **ret_why)
@@ -369,8 +392,8 @@ bb_err server_start(struct cluster *c, char **ret_why)
                 free(ignored);
                 /* It was about to end: then a new one may start. */
                 if (server_alive())
-                        return because(BB_E_UNAVAILABLE, ret_why, "the server %d in %s runs, but does not answer", (int)running,
-                                       c->data);
+                        return because(BB_E_UNAVAILABLE, ret_why, "the server %d in %s runs, but does not answer",
+                                       (int)running, c->data);
         }
         launch_server(c);
         return wait_until_ready(c, ret_why);
@@ -426,7 +449,8 @@ void server_stop(void)
         if (server_alive()) {
                 kill(server.pid, SIGINT);
                 if (!wait_for_end(STOP_MS)) {
-                        bb_log(BB_WARN, "embedded.stop", "the private database server does not end in time; it will recover at its next start");
+                        bb_log(BB_WARN, "embedded.stop",
+                               "the private database server does not end in time; it will recover at its next start");
                         kill(server.pid, SIGQUIT);
                         wait_for_end(STOP_MS);
                 }

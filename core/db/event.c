@@ -53,7 +53,7 @@ bb_err event_subscribe(bb_plugin_ref *who, const char *topic, bb_err (*handle)(c
 
 static struct subscriber *subscriber_of(struct work *w, const bb_plugin_ref *who)
 {
-        LIST_EACH(item, &w->subscribers) {
+        LIST_EACH (item, &w->subscribers) {
                 struct subscriber *s = LIST_OF(struct subscriber, link, item);
 
                 if (s->who == who)
@@ -117,7 +117,7 @@ static BB_AWAIT bb_err take_back(void)
 
 BB_AWAIT bb_err subscribers_start(struct work *w)
 {
-        LIST_EACH(item, &subscriptions) {
+        LIST_EACH (item, &subscriptions) {
                 const struct subscription *s = LIST_OF(struct subscription, link, item);
 
                 if (db_world.tenant_has == NULL || db_world.tenant_has(s->who, w->tenant))
@@ -126,9 +126,9 @@ BB_AWAIT bb_err subscribers_start(struct work *w)
         if (list_empty(&w->subscribers))
                 return BB_OK;
         TRY(take_back());
-        LIST_EACH(item, &w->subscribers)
+        LIST_EACH (item, &w->subscribers)
                 TRY(make_cursor(LIST_OF(struct subscriber, link, item)));
-        LIST_EACH(item, &w->subscribers) {
+        LIST_EACH (item, &w->subscribers) {
                 struct subscriber *s = LIST_OF(struct subscriber, link, item);
 
                 TRY(work_spawn(w, s->who, "db.events", 0, subscriber_run, s, &s->task_id));
@@ -145,7 +145,7 @@ BB_AWAIT bb_err subscribers_release(void)
 /* After their tasks have ended. */
 void subscribers_stop(struct work *w)
 {
-        LIST_EACH_SAFE(item, save, &w->subscribers) {
+        LIST_EACH_SAFE (item, save, &w->subscribers) {
                 struct subscriber *s = LIST_OF(struct subscriber, link, item);
 
                 for (size_t i = 0; i < s->pattern_count; i++)
@@ -159,7 +159,7 @@ void subscribers_stop(struct work *w)
 void db_remove_plugin(const bb_plugin_ref *who)
 {
         migrations_forget(who);
-        LIST_EACH_SAFE(item, save, &subscriptions) {
+        LIST_EACH_SAFE (item, save, &subscriptions) {
                 struct subscription *s = LIST_OF(struct subscription, link, item);
 
                 if (s->who != who)
@@ -169,7 +169,7 @@ void db_remove_plugin(const bb_plugin_ref *who)
                 free(s->topic);
                 free(s);
         }
-        LIST_EACH_SAFE(item, save, &job_types) {
+        LIST_EACH_SAFE (item, save, &job_types) {
                 struct job_type *t = LIST_OF(struct job_type, link, item);
 
                 if (t->who != who)

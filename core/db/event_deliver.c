@@ -11,10 +11,10 @@
 #include <busbar/rt.h>
 #include <stdio.h>
 
-#define ROUND 100       /* events read at once */
+#define ROUND 100 /* events read at once */
 #define IDLE_FIRST_MS 10
 #define GAP_MS 20
-#define ADVANCE_MS 500  /* a long round is written in between */
+#define ADVANCE_MS 500 /* a long round is written in between */
 
 enum { COL_XID, COL_SEQ, COL_ID, COL_TOPIC, COL_KEY, COL_PAYLOAD, COL_AT, COL_MINE };
 
@@ -26,14 +26,15 @@ static const char fetch_sql[] =
         "   and e.xid < pg_snapshot_xmin(pg_current_snapshot()) order by e.xid, e.seq limit 100) e"
         " where c.plugin = $1 order by e.xid, e.seq";
 /* Letters that somebody wants to be tried again have no place in the order any more. */
-static const char replay_sql[] = "select id, event_id, topic, key, payload::text, created_at, attempts"
-                                 " from core.dead_letter where plugin = $1 and replay_at is not null order by replay_at limit 20";
+static const char replay_sql[] =
+        "select id, event_id, topic, key, payload::text, created_at, attempts"
+        " from core.dead_letter where plugin = $1 and replay_at is not null order by replay_at limit 20";
 
 struct round {
         struct subscriber *sub;
         bb_rows *events, *letters;
-        size_t done;      /* events of this round that are behind us */
-        size_t written;   /* up to here the cursor knows it */
+        size_t done;    /* events of this round that are behind us */
+        size_t written; /* up to here the cursor knows it */
         int64_t written_ms;
 };
 
@@ -52,7 +53,7 @@ static void deliver_task(void *arg)
         struct work *w = d->sub->work;
         void *state = db_world.tenant_state != NULL ? db_world.tenant_state(d->sub->who, w->tenant) : NULL;
 
-        LIST_EACH(item, &subscriptions) {
+        LIST_EACH (item, &subscriptions) {
                 const struct subscription *s = LIST_OF(struct subscription, link, item);
 
                 if (s->who == d->sub->who && d->err >= 0 && topic_matches(s->topic, d->event.topic))
@@ -68,8 +69,8 @@ static int64_t lease_ms(void)
         return pool.config.lease_ms;
 }
 
-/* Takes or keeps the lease. *ret_fresh: it was not ours, so what was read before may be old. BB_E_NOT_FOUND: another node
- * has it. */
+/* Takes or keeps the lease. *ret_fresh: it was not ours, so what was read before may be old. BB_E_NOT_FOUND: another
+ * node has it. */
 static BB_AWAIT bb_err take_lease(struct round *r, int *ret_fresh)
 {
         struct subscriber *s = r->sub;
@@ -185,7 +186,8 @@ static int64_t retry_delay(int32_t attempts)
 static void tell(const struct subscriber *s, const struct bb_event *e, bb_err err, int dead)
 {
         bb_log(dead ? BB_ERROR : BB_WARN, dead ? "event.dead_letter" : "event.failed",
-               dead ? "an event could not be handled and was put aside" : "an event could not be handled and is tried again",
+               dead ? "an event could not be handled and was put aside"
+                    : "an event could not be handled and is tried again",
                bb_kv_cstr("plugin", s->plugin), bb_kv_str("topic", e->topic), bb_kv_str("event_id", e->id),
                bb_kv_int("attempt", e->attempt), bb_kv_err(err));
         bb_metric_add(bb_metric_get(BB_METRIC_COUNTER, dead ? "busbar_events_dead_total" : "busbar_events_failed_total",
@@ -201,10 +203,11 @@ static BB_AWAIT bb_err retry_later(struct round *r, int32_t attempt)
         TRY(advance(r));
         r->sub->retry_at_ms = time_mono_ms() + delay;
         r->sub->attempts = attempt;
-        return bb_db_query(NULL,
-                           "update core.event_cursor set attempts = $2, retry_at = now() + $3 * interval '1 millisecond'"
-                           " where plugin = $1 and owner = $4",
-                           BB_CTEXT(r->sub->plugin), BB_INT(attempt), BB_INT(delay), BB_CTEXT(work_owner));
+        return bb_db_query(
+                NULL,
+                "update core.event_cursor set attempts = $2, retry_at = now() + $3 * interval '1 millisecond'"
+                " where plugin = $1 and owner = $4",
+                BB_CTEXT(r->sub->plugin), BB_INT(attempt), BB_INT(delay), BB_CTEXT(work_owner));
 }
 
 /* The letter and the step over the event are one. */
@@ -321,10 +324,11 @@ static BB_AWAIT bb_err one_round(struct subscriber *s, int *ret_worked, int *ret
         int fresh = 0;
 
         s->round_ms = time_mono_ms();
-        TRY(bb_db_run((struct bb_stmt[]){BB_STMT(fetch_sql, BB_CTEXT(s->plugin), BB_TEXT_ARRAY(s->patterns, s->pattern_count),
-                                                 BB_CTEXT(s->seen_xid), BB_INT(s->seen_seq)),
-                                         BB_STMT(replay_sql, BB_CTEXT(s->plugin))},
-                      2, rows));
+        TRY(bb_db_run(
+                (struct bb_stmt[]){BB_STMT(fetch_sql, BB_CTEXT(s->plugin), BB_TEXT_ARRAY(s->patterns, s->pattern_count),
+                                           BB_CTEXT(s->seen_xid), BB_INT(s->seen_seq)),
+                                   BB_STMT(replay_sql, BB_CTEXT(s->plugin))},
+                2, rows));
         r.events = rows[0];
         r.letters = rows[1];
         *ret_worked = bb_rows_count(r.events) > 0 || bb_rows_count(r.letters) > 0;
@@ -355,8 +359,8 @@ static int64_t next_nap(struct subscriber *s, bb_err err, int worked)
         return jittered(s->idle_ms);
 }
 
-/* An event that is to be tried again later holds back the others, so then no wake is of interest. After a wake the first
- * round is at once, and more of them a little apart, so that each takes what gathered. */
+/* An event that is to be tried again later holds back the others, so then no wake is of interest. After a wake the
+ * first round is at once, and more of them a little apart, so that each takes what gathered. */
 static BB_AWAIT bb_err rest(struct subscriber *s, bb_err err, int worked)
 {
         int64_t retry = s->retry_at_ms - time_mono_ms(), gap;

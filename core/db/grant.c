@@ -12,7 +12,8 @@ static bb_err url_part(const char *url, const char *keyword, char **ret, char **
         PQconninfoOption *options = PQconninfoParse(url, &error);
 
         if (options == NULL) {
-                bb_err err = because(BB_E_INVALID, ret_why, "database.url is not understood: %s", error != NULL ? error : "");
+                bb_err err = because(BB_E_INVALID, ret_why, "database.url is not understood: %s",
+                                     error != NULL ? error : "");
 
                 PQfreemem(error);
                 return err;
@@ -65,8 +66,9 @@ bb_err role_ensure(PGconn *pg, const char *runtime_url, char **ret_role, char **
         if (err == BB_OK && role == NULL)
                 err = because(BB_E_INVALID, ret_why, "database.url names no user: it must be the runtime role");
         if (err == BB_OK && strcmp(role, PQuser(pg)) == 0)
-                err = because(BB_E_INVALID, ret_why,
-                              "database.url and database.owner_url are the same role: the runtime role may own nothing");
+                err = because(
+                        BB_E_INVALID, ret_why,
+                        "database.url and database.owner_url are the same role: the runtime role may own nothing");
         if (err == BB_OK)
                 err = role_make_if_missing(pg, role, password, ret_why);
         free(password);
@@ -79,20 +81,26 @@ bb_err role_ensure(PGconn *pg, const char *runtime_url, char **ret_role, char **
 
 bb_err schema_verify(PGconn *pg, const char *schema, char **ret_why)
 {
-        static const char sql[] =
-                "select format('the table %s has a tenant_id but is not protected: call core.tenant_protect', c.oid::regclass)"
-                " from pg_class c where c.relnamespace = $1::regnamespace and c.relkind in ('r', 'p') and not c.relispartition"
-                " and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped)"
-                " and not (c.relrowsecurity and c.relforcerowsecurity"
-                "          and exists (select from pg_policy p where p.polrelid = c.oid))"
-                " union all "
-                "select format('the view %s would read with its owner''s rights: make it with (security_invoker = true)',"
-                " c.oid::regclass) from pg_class c where c.relnamespace = $1::regnamespace and (c.relkind = 'm' or c.relkind = 'v'"
-                " and not exists (select from pg_options_to_table(c.reloptions) o where o.option_name = 'security_invoker'"
-                "                 and o.option_value::boolean))"
-                " union all "
-                "select format('the function %s would run with its owner''s rights: no security definer', p.oid::regprocedure)"
-                " from pg_proc p where p.pronamespace = $1::regnamespace and p.prosecdef limit 1";
+        static const char sql[] = "select format('the table %s has a tenant_id but is not protected: call "
+                                  "core.tenant_protect', c.oid::regclass)"
+                                  " from pg_class c where c.relnamespace = $1::regnamespace and c.relkind in ('r', "
+                                  "'p') and not c.relispartition"
+                                  " and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = "
+                                  "'tenant_id' and not a.attisdropped)"
+                                  " and not (c.relrowsecurity and c.relforcerowsecurity"
+                                  "          and exists (select from pg_policy p where p.polrelid = c.oid))"
+                                  " union all "
+                                  "select format('the view %s would read with its owner''s rights: make it with "
+                                  "(security_invoker = true)',"
+                                  " c.oid::regclass) from pg_class c where c.relnamespace = $1::regnamespace and "
+                                  "(c.relkind = 'm' or c.relkind = 'v'"
+                                  " and not exists (select from pg_options_to_table(c.reloptions) o where "
+                                  "o.option_name = 'security_invoker'"
+                                  "                 and o.option_value::boolean))"
+                                  " union all "
+                                  "select format('the function %s would run with its owner''s rights: no security "
+                                  "definer', p.oid::regprocedure)"
+                                  " from pg_proc p where p.pronamespace = $1::regnamespace and p.prosecdef limit 1";
         PGresult *found = NULL;
         bb_err err = BB_OK;
 
@@ -122,7 +130,8 @@ bb_err schema_grant(PGconn *pg, const char *schema, const char *role, char **ret
                 "                        c.oid = 'core.migration'::regclass as read_only,\n"
                 "                        exists (select from pg_trigger t where t.tgrelid = c.oid\n"
                 "                                and t.tgfoid = 'core.refuse_change'::regproc) as append_only\n"
-                "                from pg_class c where c.relnamespace = s::regnamespace and c.relkind in ('r', 'p', 'v', 'S')\n"
+                "                from pg_class c where c.relnamespace = s::regnamespace and c.relkind in ('r', 'p', "
+                "'v', 'S')\n"
                 "        loop\n"
                 "                execute format('revoke all on %s from %I', r.rel, g);\n"
                 "                if r.relispartition then\n"
@@ -134,7 +143,8 @@ bb_err schema_grant(PGconn *pg, const char *schema, const char *role, char **ret
                 "                elsif r.append_only then\n"
                 "                        execute format('grant select, insert on %s to %I', r.rel, g);\n"
                 "                else\n"
-                "                        execute format('grant select, insert, update, delete on %s to %I', r.rel, g);\n"
+                "                        execute format('grant select, insert, update, delete on %s to %I', r.rel, "
+                "g);\n"
                 "                end if;\n"
                 "        end loop;\n"
                 "end $$";

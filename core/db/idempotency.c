@@ -41,8 +41,8 @@ static BB_AWAIT bb_err look_up(bb_str actor, bb_str route, bb_str key, bb_str di
         return BB_E_EXISTS;
 }
 
-BB_AWAIT bb_err db_idempotency_begin(bb_str actor, bb_str route, bb_str key, const uint8_t digest[32], int32_t *ret_status,
-                                     bb_str *ret_headers_json, bb_str *ret_body)
+BB_AWAIT bb_err db_idempotency_begin(bb_str actor, bb_str route, bb_str key, const uint8_t digest[32],
+                                     int32_t *ret_status, bb_str *ret_headers_json, bb_str *ret_body)
 {
         bb_str d = {.ptr = (const char *)digest, .len = 32};
         bb_err err = BB_E_NOT_FOUND;
@@ -57,7 +57,8 @@ BB_AWAIT bb_err db_idempotency_begin(bb_str actor, bb_str route, bb_str key, con
 }
 
 /* A failure of ours is not kept: the client shall be able to try again. */
-BB_AWAIT bb_err db_idempotency_end(bb_str actor, bb_str route, bb_str key, int32_t status, bb_str headers_json, bb_str body)
+BB_AWAIT bb_err db_idempotency_end(bb_str actor, bb_str route, bb_str key, int32_t status, bb_str headers_json,
+                                   bb_str body)
 {
         if (status < 100 || status >= 500)
                 return bb_db_query(NULL,

@@ -15,11 +15,12 @@
 
 struct list job_types = {.next = &job_types, .prev = &job_types};
 
-static const char info_sql[] =
-        "select id, type, state, params::text, result::text, error, done, total, created_at, started_at, ended_at, attempts"
-        " from core.job where id = $1";
+static const char info_sql[] = "select id, type, state, params::text, result::text, error, done, total, created_at, "
+                               "started_at, ended_at, attempts"
+                               " from core.job where id = $1";
 static const char list_sql[] =
-        "select id, type, state, params::text, result::text, error, done, total, created_at, started_at, ended_at, attempts"
+        "select id, type, state, params::text, result::text, error, done, total, created_at, started_at, ended_at, "
+        "attempts"
         " from core.job where ($1::text is null or type = $1) and ($2::uuid is null or (created_at, id) <"
         " (select j.created_at, j.id from core.job j where j.id = $2)) order by created_at desc, id desc limit $3";
 
@@ -30,7 +31,7 @@ bb_err job_type_register(bb_plugin_ref *who, const char *type,
 
         if (who == NULL || type == NULL || type[0] == '\0' || run == NULL)
                 return BB_E_INVALID;
-        LIST_EACH(item, &job_types)
+        LIST_EACH (item, &job_types)
                 if (strcmp(LIST_OF(struct job_type, link, item)->type, type) == 0)
                         return BB_E_EXISTS;
         t = heap_new(sizeof(*t));
@@ -68,8 +69,10 @@ BB_AWAIT bb_err job_progress(bb_job *job, int64_t done, int64_t total)
         if (job->written_ms != 0 && now - job->written_ms < PROGRESS_MS && (done < total || total == 0))
                 return task_check();
         job->written_ms = now;
-        err = bb_db_query(&rows, "update core.job set done = $2, total = $3 where id = $1 and owner = $4 and state = 1 returning cancel",
-                          BB_UUID(job->id), BB_INT(done), BB_INT(total), BB_CTEXT(work_owner));
+        err = bb_db_query(
+                &rows,
+                "update core.job set done = $2, total = $3 where id = $1 and owner = $4 and state = 1 returning cancel",
+                BB_UUID(job->id), BB_INT(done), BB_INT(total), BB_CTEXT(work_owner));
         /* Only a number on a screen is missing: the job's own work will meet the outage if it lasts. */
         if (err == BB_E_UNAVAILABLE)
                 return BB_OK;
@@ -134,7 +137,7 @@ static void cancel_here(bb_str id)
 
         if (w == NULL)
                 return;
-        LIST_EACH(item, &w->jobs) {
+        LIST_EACH (item, &w->jobs) {
                 bb_job *job = LIST_OF(bb_job, link, item);
 
                 if (bb_str_eq(job->id, id))

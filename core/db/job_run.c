@@ -16,7 +16,7 @@ static int32_t running; /* in this process */
 
 static const struct job_type *type_of(bb_str name)
 {
-        LIST_EACH(item, &job_types) {
+        LIST_EACH (item, &job_types) {
                 const struct job_type *t = LIST_OF(struct job_type, link, item);
 
                 if (bb_str_is(name, t->type))
@@ -48,7 +48,8 @@ static struct outcome judge(const bb_job *job, bb_err err, bb_str result, bb_str
         int last = job->attempts >= pool.config.job_attempts;
 
         if (err >= 0)
-                return (struct outcome){.state = BB_JOB_SUCCEEDED, .result = result.ptr != NULL ? result : BB_STR("null")};
+                return (struct outcome){.state = BB_JOB_SUCCEEDED,
+                                        .result = result.ptr != NULL ? result : BB_STR("null")};
         if (err == BB_E_CANCELED && job->cancel)
                 return (struct outcome){.state = BB_JOB_CANCELED};
         /* The tenant stops here, or something is away: somebody runs it again. */
@@ -67,10 +68,12 @@ static BB_AWAIT bb_err write_end(const bb_job *job, const struct outcome *o)
                            " done = case when $2 = 2 and total > 0 then total else done end,"
                            " not_before = case when $2 = 0 then now() + interval '5 seconds' else not_before end"
                            " where id = $1 and owner = $5 and state = 1",
-                           BB_UUID(job->id), BB_INT(o->state), BB_JSONB(o->result), BB_TEXT(o->error), BB_CTEXT(work_owner));
+                           BB_UUID(job->id), BB_INT(o->state), BB_JSONB(o->result), BB_TEXT(o->error),
+                           BB_CTEXT(work_owner));
 }
 
-/* The end must not get lost with a server that is away for a while; then the lease runs out, and the job is run again. */
+/* The end must not get lost with a server that is away for a while; then the lease runs out, and the job is run again.
+ */
 static BB_AWAIT void end_job(bb_job *job, const struct outcome *o)
 {
         bb_err err = BB_E_UNAVAILABLE;
@@ -81,7 +84,8 @@ static BB_AWAIT void end_job(bb_job *job, const struct outcome *o)
                         return;
         }
         if (err == BB_E_INVALID && o->state == BB_JOB_SUCCEEDED) {
-                struct outcome bad = {.state = BB_JOB_FAILED, .error = BB_STR("the job gave a result that is not JSON")};
+                struct outcome bad = {.state = BB_JOB_FAILED,
+                                      .error = BB_STR("the job gave a result that is not JSON")};
 
                 (void)write_end(job, &bad); /* logged by the pool; then the lease runs out */
         }
@@ -146,11 +150,11 @@ static bb_str *my_types(const struct work *w, size_t *ret_count)
         size_t count = 0;
         bb_str *types;
 
-        LIST_EACH(item, &job_types)
+        LIST_EACH (item, &job_types)
                 count++;
         types = BB_NEW_ARRAY(bb_str, count + 1);
         count = 0;
-        LIST_EACH(item, &job_types) {
+        LIST_EACH (item, &job_types) {
                 const struct job_type *t = LIST_OF(struct job_type, link, item);
 
                 if (db_world.tenant_has == NULL || db_world.tenant_has(t->who, w->tenant))
@@ -167,19 +171,21 @@ static BB_AWAIT bb_err claim(struct work *w, bb_rows **ret_rows)
         bb_str *types = my_types(w, &count);
         bb_rows *rows[2] = {NULL};
 
-        TRY(bb_db_run((struct bb_stmt[]){
-                              BB_STMT("update core.job set state = 3, ended_at = now(), owner = null,"
-                                      " error = 'it was interrupted ' || attempts || ' times and is not tried again'"
-                                      " where attempts >= $1 and (state = 0 or (state = 1 and lease_until < now()))",
-                                      BB_INT(pool.config.job_attempts)),
-                              BB_STMT("update core.job set state = 1, owner = $2, attempts = attempts + 1,"
-                                      " lease_until = now() + $3 * interval '1 millisecond', started_at = coalesce(started_at, now())"
-                                      " where id = (select id from core.job where type = any($1) and not cancel"
-                                      "  and not_before <= now() and (state = 0 or (state = 1 and lease_until < now()))"
-                                      "  order by created_at, id limit 1 for update skip locked)"
-                                      " returning id, type, params::text, attempts",
-                                      BB_TEXT_ARRAY(types, count), BB_CTEXT(work_owner), BB_INT(pool.config.lease_ms))},
-                      2, rows));
+        TRY(bb_db_run(
+                (struct bb_stmt[]){
+                        BB_STMT("update core.job set state = 3, ended_at = now(), owner = null,"
+                                " error = 'it was interrupted ' || attempts || ' times and is not tried again'"
+                                " where attempts >= $1 and (state = 0 or (state = 1 and lease_until < now()))",
+                                BB_INT(pool.config.job_attempts)),
+                        BB_STMT("update core.job set state = 1, owner = $2, attempts = attempts + 1,"
+                                " lease_until = now() + $3 * interval '1 millisecond', started_at = "
+                                "coalesce(started_at, now())"
+                                " where id = (select id from core.job where type = any($1) and not cancel"
+                                "  and not_before <= now() and (state = 0 or (state = 1 and lease_until < now()))"
+                                "  order by created_at, id limit 1 for update skip locked)"
+                                " returning id, type, params::text, attempts",
+                                BB_TEXT_ARRAY(types, count), BB_CTEXT(work_owner), BB_INT(pool.config.lease_ms))},
+                2, rows));
         *ret_rows = rows[1];
         return BB_OK;
 }
@@ -193,7 +199,7 @@ static BB_AWAIT bb_err end_cancelled(void)
 
 static bb_job *job_here(const struct work *w, bb_str id)
 {
-        LIST_EACH(item, &w->jobs) {
+        LIST_EACH (item, &w->jobs) {
                 bb_job *job = LIST_OF(bb_job, link, item);
 
                 if (bb_str_eq(job->id, id))
@@ -209,7 +215,7 @@ static BB_AWAIT bb_err keep_leases(struct work *w)
         bb_rows *rows = NULL;
         size_t count = 0;
 
-        LIST_EACH(item, &w->jobs)
+        LIST_EACH (item, &w->jobs)
                 ids[count++] = bb_str_dup(LIST_OF(bb_job, link, item)->id);
         if (count == 0)
                 return BB_OK;
@@ -306,7 +312,7 @@ BB_AWAIT bb_err jobs_start(struct work *w)
 void jobs_stop(struct work *w)
 {
         bb_task_cancel(w->runner_id);
-        LIST_EACH(item, &w->jobs)
+        LIST_EACH (item, &w->jobs)
                 bb_task_cancel(LIST_OF(bb_job, link, item)->task_id);
 }
 

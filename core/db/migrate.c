@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Applies migrations as the owner: one node at a time, all planned before the first is run, each in its own transaction.
+ * Applies migrations as the owner: one node at a time, all planned before the first is run, each in its own
+ * transaction.
  */
-#include "base/buf.h"
 #include "db/migrate.h"
+#include "base/buf.h"
 #include <busbar/log.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -37,8 +38,8 @@ char *pg_reason(PGconn *pg)
 static bb_err complain(PGconn *pg, const char *doing, char **ret_why)
 {
         char *reason = pg_reason(pg);
-        bb_err err = because(PQstatus(pg) == CONNECTION_OK ? BB_E_INVALID : BB_E_UNAVAILABLE, ret_why, "%s failed: %s", doing,
-                             reason);
+        bb_err err = because(PQstatus(pg) == CONNECTION_OK ? BB_E_INVALID : BB_E_UNAVAILABLE, ret_why, "%s failed: %s",
+                             doing, reason);
 
         free(reason);
         return err;
@@ -112,8 +113,9 @@ static bb_err record(PGconn *pg, const struct planned *p, char **ret_why)
         PGresult *result = NULL;
 
         snprintf(version, sizeof(version), "%d", p->migration->version);
-        TRY(owner_query(pg, "insert into core.migration (plugin, version, name, checksum) values ($1, $2::text::int, $3, $4)",
-                        values, 4, &result, ret_why));
+        TRY(owner_query(
+                pg, "insert into core.migration (plugin, version, name, checksum) values ($1, $2::text::int, $3, $4)",
+                values, 4, &result, ret_why));
         PQclear(result);
         return BB_OK;
 }
@@ -122,11 +124,13 @@ static bb_err run_in_transaction(PGconn *pg, const struct planned *p, char **ret
 {
         char doing[128];
 
-        snprintf(doing, sizeof(doing), "migration %s/%04d %.60s", p->set->plugin, p->migration->version, p->migration->name);
+        snprintf(doing, sizeof(doing), "migration %s/%04d %.60s", p->set->plugin, p->migration->version,
+                 p->migration->name);
         TRY(begin_in(pg, p->set->schema, ret_why));
         TRY(owner_exec(pg, p->migration->sql, doing, ret_why));
         if (PQtransactionStatus(pg) != PQTRANS_INTRANS)
-                return because(BB_E_INVALID, ret_why, "%s ends its own transaction: take the COMMIT or ROLLBACK out", doing);
+                return because(BB_E_INVALID, ret_why, "%s ends its own transaction: take the COMMIT or ROLLBACK out",
+                               doing);
         TRY(schema_verify(pg, p->set->schema, ret_why));
         TRY(record(pg, p, ret_why));
         return owner_exec(pg, "commit", doing, ret_why);
@@ -152,7 +156,7 @@ static bb_err apply(PGconn *pg, const struct planned *p, char **ret_why)
 static bb_err grant_all(PGconn *pg, const char *role, char **ret_why)
 {
         TRY(owner_exec(pg, "begin", "granting rights", ret_why));
-        LIST_EACH(item, migration_sets()) {
+        LIST_EACH (item, migration_sets()) {
                 const struct migration_set *set = LIST_OF(struct migration_set, link, item);
 
                 if (set->count > 0)
@@ -172,12 +176,13 @@ static bb_err migrate(PGconn *pg, const struct db_config *config, char **ret_why
                        "waiting for another node's migrations", ret_why));
         TRY(migrations_plan(pg, &plan, &count, ret_why));
         if (count > 0)
-                err = owner_exec(pg,
-                                 "create schema if not exists core;"
-                                 "create table if not exists core.migration (plugin text not null, version integer not null,"
-                                 " name text not null, checksum text not null, applied_at timestamptz not null default now(),"
-                                 " primary key (plugin, version))",
-                                 "making core.migration", ret_why);
+                err = owner_exec(
+                        pg,
+                        "create schema if not exists core;"
+                        "create table if not exists core.migration (plugin text not null, version integer not null,"
+                        " name text not null, checksum text not null, applied_at timestamptz not null default now(),"
+                        " primary key (plugin, version))",
+                        "making core.migration", ret_why);
         for (size_t i = 0; i < count && err == BB_OK; i++)
                 err = apply(pg, &plan[i], ret_why);
         free(plan);
@@ -219,7 +224,8 @@ bb_err db_migrate_plan(const struct db_config *config, bb_str *ret_plan, bb_str 
                 return err;
         }
         for (size_t i = 0; i < count; i++)
-                buf_print(&text, "%s/%04d %s\n", plan[i].set->plugin, plan[i].migration->version, plan[i].migration->name);
+                buf_print(&text, "%s/%04d %s\n", plan[i].set->plugin, plan[i].migration->version,
+                          plan[i].migration->name);
         free(plan);
         *ret_plan = heap_str(text.len > 0 ? buf_str(&text) : BB_STR(""));
         buf_free(&text);

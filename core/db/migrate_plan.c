@@ -19,8 +19,8 @@ static int is_name(const char *name)
         size_t len = strlen(name);
 
         return len > 0 && len < 48 && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") == len && name[0] >= 'a' &&
-               strncmp(name, "pg_", 3) != 0 && strncmp(name, "pg-", 3) != 0 && strcmp(name, "information_schema") != 0 &&
-               strcmp(name, "public") != 0;
+               strncmp(name, "pg_", 3) != 0 && strncmp(name, "pg-", 3) != 0 &&
+               strcmp(name, "information_schema") != 0 && strcmp(name, "public") != 0;
 }
 
 static struct migration_set *set_new(const bb_plugin_ref *who, const char *name)
@@ -64,7 +64,7 @@ static void set_free(struct migration_set *set)
 
 static struct migration_set *set_of(const bb_plugin_ref *who)
 {
-        LIST_EACH(item, &sets) {
+        LIST_EACH (item, &sets) {
                 struct migration_set *set = LIST_OF(struct migration_set, link, item);
 
                 if (set->who == who)
@@ -147,10 +147,11 @@ static bb_err plan_add(const struct migration_set *set, const PGresult *applied,
         size_t have = (size_t)PQntuples(applied);
 
         if (have > set->count)
-                return because(BB_E_UNSUPPORTED, ret_why,
-                               "the database has migration %s of plugin %s, this program only knows %zu: it was used by a "
-                               "newer version; install that version or restore an older backup",
-                               PQgetvalue(applied, (int)have - 1, 0), set->plugin, set->count);
+                return because(
+                        BB_E_UNSUPPORTED, ret_why,
+                        "the database has migration %s of plugin %s, this program only knows %zu: it was used by a "
+                        "newer version; install that version or restore an older backup",
+                        PQgetvalue(applied, (int)have - 1, 0), set->plugin, set->count);
         for (size_t i = 0; i < set->count; i++) {
                 struct planned p = {.set = set, .migration = &set->migrations[i]};
                 int64_t version = 0;
@@ -161,14 +162,17 @@ static bb_err plan_add(const struct migration_set *set, const PGresult *applied,
                         continue;
                 }
                 if (str_to_int(bb_cstr(PQgetvalue(applied, (int)i, 0)), &version) < 0 || version != (int64_t)i + 1)
-                        return because(BB_E_CONFLICT, ret_why, "migration %zu of plugin %s is missing in the database, but a later one is there",
-                                       i + 1, set->plugin);
+                        return because(
+                                BB_E_CONFLICT, ret_why,
+                                "migration %zu of plugin %s is missing in the database, but a later one is there",
+                                i + 1, set->plugin);
                 if (strcmp(PQgetvalue(applied, (int)i, 1), p.checksum) != 0)
                         return because(BB_E_CONFLICT, ret_why,
-                                       "migration %s/%04d %s was changed after it was applied (checksum %.12s in the database, "
+                                       "migration %s/%04d %s was changed after it was applied (checksum %.12s in the "
+                                       "database, "
                                        "%.12s in the program): put it back and write a new migration instead",
-                                       set->plugin, p.migration->version, p.migration->name, PQgetvalue(applied, (int)i, 1),
-                                       p.checksum);
+                                       set->plugin, p.migration->version, p.migration->name,
+                                       PQgetvalue(applied, (int)i, 1), p.checksum);
         }
         return BB_OK;
 }
@@ -201,10 +205,10 @@ bb_err migrations_plan(PGconn *pg, struct planned **ret, size_t *ret_count, char
         TRY(owner_query(pg, "select to_regclass('core.migration') is null", NULL, 0, &there, ret_why));
         is_new = PQgetvalue(there, 0, 0)[0] == 't';
         PQclear(there);
-        LIST_EACH(item, migration_sets())
+        LIST_EACH (item, migration_sets())
                 most += LIST_OF(struct migration_set, link, item)->count;
         out = heap_new(sizeof(*out) * (most + 1));
-        LIST_EACH(item, migration_sets()) {
+        LIST_EACH (item, migration_sets()) {
                 err = plan_set(pg, LIST_OF(struct migration_set, link, item), is_new, out, &count, ret_why);
                 if (err < 0) {
                         free(out);

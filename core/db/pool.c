@@ -3,8 +3,8 @@
  * The pool: which segment goes over which connection, and what waits. It knows no SQL.
  */
 #include "db/pool.h"
-#include "db/work.h"
 #include "base/time.h"
+#include "db/work.h"
 #include "rt/loop.h"
 #include <busbar/log.h>
 #include <stdlib.h>
@@ -79,7 +79,7 @@ static struct lane *lane_of(bb_tenant *tenant)
 {
         struct lane *lane;
 
-        LIST_EACH(item, &pool.lanes) {
+        LIST_EACH (item, &pool.lanes) {
                 lane = LIST_OF(struct lane, link, item);
                 if (lane->tenant == tenant)
                         return lane;
@@ -150,7 +150,7 @@ static int may_hold(int32_t kind)
 
 static void grant_holds(void)
 {
-        LIST_EACH_SAFE(item, save, &pool.hold_queue) {
+        LIST_EACH_SAFE (item, save, &pool.hold_queue) {
                 struct hold *hold = LIST_OF(struct hold, link, item);
                 struct conn *c;
 
@@ -190,8 +190,8 @@ void pool_dispatch(void)
         }
 }
 
-/* Parks until *done (or *conn) says so. The wait for a connection is limited, the wait for an answer is not: there the
- * server's statement_timeout rules, and the tick. */
+/* The wait for a connection is limited, the wait for an answer is not: there the server's statement_timeout rules, and the
+ * tick. */
 static BB_AWAIT bb_err segment_wait(struct segment *seg)
 {
         int64_t until = time_mono_ms() + pool.config.wait_ms;
@@ -324,7 +324,8 @@ void pool_conn_down(const char *why)
                 return;
         pool.away_since_ms = time_mono_ms();
         bb_metric_add(pool.m_lost, 1);
-        bb_log(BB_ERROR, "db.lost", "the database does not answer; calls wait until it is back", bb_kv_cstr("reason", why));
+        bb_log(BB_ERROR, "db.lost", "the database does not answer; calls wait until it is back",
+               bb_kv_cstr("reason", why));
 }
 
 /* Called in the middle of reading from a connection, so nothing is closed here: no call is let in any more. */
@@ -352,7 +353,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 static void open_metrics(void)
 {
         pool.m_connections = bb_metric_get(BB_METRIC_GAUGE, "busbar_db_connections", "Connections that are up.");
-        pool.m_flying = bb_metric_get(BB_METRIC_GAUGE, "busbar_db_segments_pending", "Segments waiting or on the wire.");
+        pool.m_flying =
+                bb_metric_get(BB_METRIC_GAUGE, "busbar_db_segments_pending", "Segments waiting or on the wire.");
         pool.m_wait = bb_metric_get(BB_METRIC_HISTOGRAM, "busbar_db_wait_seconds", "Time until a segment was sent.");
         pool.m_segments = bb_metric_get(BB_METRIC_COUNTER, "busbar_db_segments_total", "Segments answered.");
         pool.m_lost = bb_metric_get(BB_METRIC_COUNTER, "busbar_db_lost_total", "How often the database went away.");
@@ -397,7 +399,7 @@ static void drop_waiting(void)
                 dequeue(seg);
                 segment_done(seg, BB_E_UNAVAILABLE);
         }
-        LIST_EACH_SAFE(item, save, &pool.hold_queue) {
+        LIST_EACH_SAFE (item, save, &pool.hold_queue) {
                 list_remove(item);
                 task_wake(LIST_OF(struct hold, link, item)->waiter);
         }

@@ -44,22 +44,22 @@ struct segment_step {
 };
 
 struct segment {
-        struct list link; /* in a lane, in a hold's queue, or in conn->flying */
-        struct conn *conn; /* once it was sent */
-        struct hold *hold; /* it may only go over this connection */
+        struct list link;    /* in a lane, in a hold's queue, or in conn->flying */
+        struct conn *conn;   /* once it was sent */
+        struct hold *hold;   /* it may only go over this connection */
         struct task *waiter; /* NULL: nobody; then the pool frees it */
         bb_tenant *tenant;
         const struct encoded *statements; /* the waiter's; not touched after sending */
         size_t count;
         int32_t state;
         bb_err err;
-        int32_t retry; /* it did nothing, and the next try may succeed */
+        int32_t retry;      /* it did nothing, and the next try may succeed */
         uint32_t failed_at; /* index of the statement that failed */
         int64_t queued_us;
-        PGresult **results; /* count; taken over by the waiter */
-        PGresult *error;    /* the server's complaint, for the log */
+        PGresult **results;             /* count; taken over by the waiter */
+        PGresult *error;                /* the server's complaint, for the log */
         void (*then)(struct segment *); /* instead of a waiter */
-        struct prepared **used; /* count: by statement, to find what an error was about */
+        struct prepared **used;         /* count: by statement, to find what an error was about */
         struct segment_step *steps;
         size_t step_count, step_at;
         int32_t flags; /* of all statements; what is to be woken when it is committed */
@@ -79,16 +79,16 @@ struct conn {
         struct event *timer; /* reconnect, or the limit of connecting */
         int32_t io_what;
         int32_t backoff_ms;
-        int64_t since_ms; /* of the state */
-        int64_t attempt;  /* number of this try to connect */
-        char *why;        /* it broke */
+        int64_t since_ms;   /* of the state */
+        int64_t attempt;    /* number of this try to connect */
+        char *why;          /* it broke */
         struct list flying; /* struct segment, oldest first */
         size_t flying_count;
         int64_t head_since_ms; /* when the oldest became the oldest */
         int32_t held;          /* by one user alone … */
         int32_t held_kind;
-        struct hold *hold;     /* … which is this, until it has sent its last segment */
-        uint8_t *known; /* by number of prepared: sent to this session */
+        struct hold *hold; /* … which is this, until it has sent its last segment */
+        uint8_t *known;    /* by number of prepared: sent to this session */
         size_t known_room;
 };
 
@@ -131,7 +131,8 @@ extern struct db_world db_world;
 struct segment *segment_new(const struct encoded *, size_t count, struct hold *);
 void segment_free(struct segment *);
 void segment_done(struct segment *, bb_err);
-/* Sends the segment when a connection is free, otherwise as soon as one is, and waits for its answer. The caller frees it. */
+/* Sends the segment when a connection is free, otherwise as soon as one is, and waits for its answer. The caller frees
+ * it. */
 BB_AWAIT bb_err segment_run(struct segment *);
 /* Sends it as the last of its hold without waiting. */
 void segment_send_last(struct segment *);
@@ -157,12 +158,14 @@ struct resolved {
         char *hosts, *addresses, *ports; /* comma-separated, one after the other */
 };
 int hosts_need_lookup(const char *url, char **ret_hosts, char **ret_ports); /* 1: yes; the texts are of the heap */
-int lookup_start(char *hosts, char *ports, void (*done)(const struct resolved *, void *), void *arg); /* takes the texts */
+int lookup_start(char *hosts, char *ports, void (*done)(const struct resolved *, void *),
+                 void *arg);                                                    /* takes the texts */
 void hosts_resolve(const char *hosts, const char *ports, struct resolved *ret); /* blocks */
 void resolved_free(struct resolved *);
 
 /* answer.c: takes what the server sent. 0: the connection is broken. */
 int conn_read_answers(struct conn *);
+void conn_drain(struct conn *); /* what is left of a broken one */
 
 /* statement.c */
 struct prepared *prepared_find(const char *sql, const Oid *types, size_t count);
@@ -193,7 +196,7 @@ int64_t result_affected(const PGresult *);
 /* sqlstate.c */
 bb_err sqlstate_err(const char *sqlstate);
 void sqlstate_log(const PGresult *, bb_err, const char *sql);
-int sqlstate_is_loss(const PGresult *); /* the session ended with it */
+int sqlstate_is_loss(const PGresult *);    /* the session ended with it */
 int sqlstate_is_goodbye(const PGresult *); /* … in good order */
 
 /* run.c */
@@ -203,7 +206,7 @@ bb_err caller_tenant(bb_tenant **ret);
 /* Hands the results from `first` on to ret_rows (may be NULL). */
 void take_rows(struct segment *, size_t first, bb_rows **ret_rows);
 void committed(const bb_tenant *, int32_t flags); /* wakes events and jobs */
-bb_err report(const struct segment *, bb_err); /* logs and counts an error, and returns it */
+bb_err report(const struct segment *, bb_err);    /* logs and counts an error, and returns it */
 /* Ends the hold. A COMMIT that the server turned into a ROLLBACK is BB_E_CONFLICT. */
 BB_AWAIT bb_err commit_hold(struct hold *, int32_t flags);
 void roll_back_hold(struct hold *); /* without waiting */

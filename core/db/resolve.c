@@ -42,7 +42,8 @@ static void add_part(struct buf *b, bb_str part, int first)
         buf_add_str(b, part);
 }
 
-static void add_target(struct buf *hosts, struct buf *addresses, struct buf *ports, bb_str host, bb_str address, bb_str port)
+static void add_target(struct buf *hosts, struct buf *addresses, struct buf *ports, bb_str host, bb_str address,
+                       bb_str port)
 {
         int first = hosts->len == 0;
 
@@ -80,7 +81,8 @@ static char *take_text(struct buf *b)
 void hosts_resolve(const char *host_list, const char *port_list, struct resolved *ret)
 {
         struct buf hosts = {0}, addresses = {0}, ports = {0};
-        bb_str rest = bb_cstr(host_list), port_rest = bb_cstr(port_list != NULL ? port_list : ""), host, port = BB_STR("");
+        bb_str rest = bb_cstr(host_list), port_rest = bb_cstr(port_list != NULL ? port_list : ""), host,
+               port = BB_STR("");
         size_t count = 0;
 
         while (str_split(&rest, ',', &host)) {
@@ -90,10 +92,14 @@ void hosts_resolve(const char *host_list, const char *port_list, struct resolved
                         count += add_addresses(&hosts, &addresses, &ports, host, port);
                         continue;
                 }
-                add_target(&hosts, &addresses, &ports, host, host.len > 0 && host.ptr[0] != '/' ? host : BB_STR(""), port);
+                add_target(&hosts, &addresses, &ports, host, host.len > 0 && host.ptr[0] != '/' ? host : BB_STR(""),
+                           port);
                 count++;
         }
-        *ret = (struct resolved){.count = count, .hosts = take_text(&hosts), .addresses = take_text(&addresses), .ports = take_text(&ports)};
+        *ret = (struct resolved){.count = count,
+                                 .hosts = take_text(&hosts),
+                                 .addresses = take_text(&addresses),
+                                 .ports = take_text(&ports)};
 }
 
 void resolved_free(struct resolved *r)

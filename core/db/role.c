@@ -11,7 +11,8 @@
  * without its schema could be found in another plugin's. */
 const char role_sql[] =
         "select r.rolname, r.rolsuper, r.rolbypassrls,"
-        " (select n.nspname || '.' || c.relname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace"
+        " (select n.nspname || '.' || c.relname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = "
+        "c.relnamespace"
         "   where c.relkind in ('r', 'p') and c.relrowsecurity and pg_catalog.pg_has_role(r.oid, c.relowner, 'MEMBER')"
         "   limit 1),"
         " pg_catalog.set_config('statement_timeout', $1, false), pg_catalog.set_config('lock_timeout', $2, false),"
@@ -39,15 +40,18 @@ char *role_complaint(const PGresult *result)
                 return complain("the database does not know the role that it let in%s%s", "", "");
         role = PQgetvalue(result, 0, 0);
         if (PQgetvalue(result, 0, 1)[0] == 't')
-                return complain("the role \"%s\" of database.url is a superuser, so row security would not keep tenants "
-                                "apart: use a plain role%s",
-                                role, "");
+                return complain(
+                        "the role \"%s\" of database.url is a superuser, so row security would not keep tenants "
+                        "apart: use a plain role%s",
+                        role, "");
         if (PQgetvalue(result, 0, 2)[0] == 't')
-                return complain("the role \"%s\" of database.url may bypass row security: ALTER ROLE … NOBYPASSRLS%s", role, "");
+                return complain("the role \"%s\" of database.url may bypass row security: ALTER ROLE … NOBYPASSRLS%s",
+                                role, "");
         if (!PQgetisnull(result, 0, 3))
-                return complain("the role \"%s\" of database.url owns the table %s (or is a member of its owner), so it could "
-                                "switch row security off: use a role that owns nothing",
-                                role, PQgetvalue(result, 0, 3));
+                return complain(
+                        "the role \"%s\" of database.url owns the table %s (or is a member of its owner), so it could "
+                        "switch row security off: use a role that owns nothing",
+                        role, PQgetvalue(result, 0, 3));
         return NULL;
 }
 

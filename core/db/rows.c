@@ -131,8 +131,8 @@ int64_t rows_time(const bb_rows *rows, size_t row, size_t column, int64_t otherw
                 return otherwise;
         if (rest.len == 0)
                 return days_of(year, month, day) * 86400000;
-        if (!skip(&rest, ' ') || (hour = digits(&rest, 2)) < 0 || !skip(&rest, ':') || (minute = digits(&rest, 2)) < 0 ||
-            !skip(&rest, ':') || (second = digits(&rest, 2)) < 0)
+        if (!skip(&rest, ' ') || (hour = digits(&rest, 2)) < 0 || !skip(&rest, ':') ||
+            (minute = digits(&rest, 2)) < 0 || !skip(&rest, ':') || (second = digits(&rest, 2)) < 0)
                 return otherwise;
         ms = fraction_ms(&rest);
         /* Nothing may follow but the zone: "BC" is no time of ours. */

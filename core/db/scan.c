@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Large results in steps: a cursor in a read-only transaction, so that all steps see one snapshot and neither the server
- * nor we ever hold more than a step.
+ * Large results in steps: a cursor in a read-only transaction, so that all steps see one snapshot and neither the
+ * server nor we ever hold more than a step.
  */
 #include "db/pool.h"
 #include <stdlib.h>
@@ -22,14 +22,15 @@ static BB_AWAIT bb_err open_cursor(bb_tx *tx, const struct bb_stmt *stmt)
         struct encoded all = plain_statement("select set_config('cursor_tuple_fraction', '1', true)"), declare;
 
         TRY(params_encode(stmt, &declare));
-        declare = unprepared(declare, arena_print(arena_current, "declare busbar_scan no scroll cursor for %s", stmt->sql));
+        declare = unprepared(declare,
+                             arena_print(arena_current, "declare busbar_scan no scroll cursor for %s", stmt->sql));
         TRY(tx_encoded(tx, &all, NULL));
         return tx_encoded(tx, &declare, NULL);
 }
 
 /* One step, in memory of its own. */
-static BB_AWAIT bb_err take_step(bb_tx *tx, const struct encoded *fetch, bb_err (*each)(const bb_rows *, void *), void *arg,
-                                 size_t *ret_count)
+static BB_AWAIT bb_err take_step(bb_tx *tx, const struct encoded *fetch, bb_err (*each)(const bb_rows *, void *),
+                                 void *arg, size_t *ret_count)
 {
         bb_rows *rows = NULL;
 
@@ -40,8 +41,8 @@ static BB_AWAIT bb_err take_step(bb_tx *tx, const struct encoded *fetch, bb_err 
 
 static BB_AWAIT bb_err take_steps(bb_tx *tx, size_t step, bb_err (*each)(const bb_rows *, void *), void *arg)
 {
-        struct encoded fetch =
-                unprepared((struct encoded){.sql = NULL}, arena_print(arena_current, "fetch forward %zu from busbar_scan", step));
+        struct encoded fetch = unprepared((struct encoded){.sql = NULL},
+                                          arena_print(arena_current, "fetch forward %zu from busbar_scan", step));
         struct arena *before = arena_current, *own = arena_new("scan");
         size_t count = step;
         bb_err err = BB_OK;

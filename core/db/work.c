@@ -30,7 +30,7 @@ void work_close(void)
 
 struct work *work_of(const bb_tenant *tenant)
 {
-        LIST_EACH(item, &works) {
+        LIST_EACH (item, &works) {
                 struct work *w = LIST_OF(struct work, link, item);
 
                 if (w->tenant == tenant)
@@ -75,21 +75,25 @@ void committed(const bb_tenant *tenant, int32_t flags)
                 nap_wake(&w->runner);
         if (!(flags & BB_STMT_EVENT))
                 return;
-        LIST_EACH(item, &w->subscribers)
+        LIST_EACH (item, &w->subscribers)
                 nap_wake(&LIST_OF(struct subscriber, link, item)->nap);
 }
 
 void jobs_wake_all(void)
 {
-        LIST_EACH(item, &works)
+        LIST_EACH (item, &works)
                 nap_wake(&LIST_OF(struct work, link, item)->runner);
 }
 
-bb_err work_spawn(struct work *w, bb_plugin_ref *who, const char *name, int64_t timeout_ms, void (*fn)(void *), void *arg,
-                  bb_task_id *ret_id)
+bb_err work_spawn(struct work *w, bb_plugin_ref *who, const char *name, int64_t timeout_ms, void (*fn)(void *),
+                  void *arg, bb_task_id *ret_id)
 {
-        struct bb_task_spec spec = {
-                .size = sizeof(spec), .name = name, .tenant = w->tenant, .timeout_ms = timeout_ms, .run = fn, .arg = arg};
+        struct bb_task_spec spec = {.size = sizeof(spec),
+                                    .name = name,
+                                    .tenant = w->tenant,
+                                    .timeout_ms = timeout_ms,
+                                    .run = fn,
+                                    .arg = arg};
 
         if (w->stopping)
                 return BB_E_CANCELED;
@@ -122,29 +126,33 @@ static BB_AWAIT bb_err keep_cursors(struct work *w)
         size_t count = 0;
         bb_str *plugins;
 
-        LIST_EACH(item, &w->subscribers)
+        LIST_EACH (item, &w->subscribers)
                 count++;
         plugins = BB_NEW_ARRAY(bb_str, count + 1);
         count = 0;
-        LIST_EACH(item, &w->subscribers)
+        LIST_EACH (item, &w->subscribers)
                 plugins[count++] = bb_cstr(LIST_OF(struct subscriber, link, item)->plugin);
-        return bb_db_run((struct bb_stmt[]){BB_STMT("update core.event_cursor set seen_at = now() where plugin = any($1)",
-                                                    BB_TEXT_ARRAY(plugins, count)),
-                                            BB_STMT("delete from core.event_cursor where seen_at < now() - $1 * interval '1 day'",
-                                                    BB_INT(pool.config.event_days))},
-                         2, NULL);
+        return bb_db_run(
+                (struct bb_stmt[]){
+                        BB_STMT("update core.event_cursor set seen_at = now() where plugin = any($1)",
+                                BB_TEXT_ARRAY(plugins, count)),
+                        BB_STMT("delete from core.event_cursor where seen_at < now() - $1 * interval '1 day'",
+                                BB_INT(pool.config.event_days))},
+                2, NULL);
 }
 
 BB_AWAIT bb_err keeper_round(struct work *w)
 {
         TRY(keep_cursors(w));
-        TRY(delete_old("delete from core.event where (tenant_id, xid, seq) in (select e.tenant_id, e.xid, e.seq"
-                       " from core.event e where e.created_at < now() - $1 * interval '1 day'"
-                       " and not exists (select from core.event_cursor c where (c.xid, c.seq) < (e.xid, e.seq)) limit $2)",
-                       pool.config.event_days));
-        TRY(delete_old("delete from core.idempotency where (tenant_id, actor, route, key) in (select i.tenant_id, i.actor,"
-                       " i.route, i.key from core.idempotency i where i.created_at < now() - $1 * interval '1 day' limit $2)",
-                       1));
+        TRY(delete_old(
+                "delete from core.event where (tenant_id, xid, seq) in (select e.tenant_id, e.xid, e.seq"
+                " from core.event e where e.created_at < now() - $1 * interval '1 day'"
+                " and not exists (select from core.event_cursor c where (c.xid, c.seq) < (e.xid, e.seq)) limit $2)",
+                pool.config.event_days));
+        TRY(delete_old(
+                "delete from core.idempotency where (tenant_id, actor, route, key) in (select i.tenant_id, i.actor,"
+                " i.route, i.key from core.idempotency i where i.created_at < now() - $1 * interval '1 day' limit $2)",
+                1));
         return delete_old("delete from core.job where (tenant_id, id) in (select j.tenant_id, j.id from core.job j"
                           " where j.ended_at < now() - $1 * interval '1 day' limit $2)",
                           pool.config.job_days);
@@ -196,7 +204,12 @@ BB_AWAIT bb_err db_start_tenant(bb_tenant *tenant)
         list_init(&w->subscribers);
         list_init(&w->jobs);
         list_append(&works, &w->link);
+        /* Counts as a task: whoever stops the tenant meanwhile waits for us. */
+        w->tasks++;
         err = start_all(w);
+        if (w->stopping)
+                err = BB_E_CANCELED;
+        work_task_ends(w);
         if (err < 0)
                 db_stop_tenant(tenant);
         return err;
@@ -225,7 +238,7 @@ BB_AWAIT void db_stop_tenant(bb_tenant *tenant)
         w->stopper = task_current();
         bb_task_cancel(w->keeper_id);
         jobs_stop(w);
-        LIST_EACH(item, &w->subscribers)
+        LIST_EACH (item, &w->subscribers)
                 bb_task_cancel(LIST_OF(struct subscriber, link, item)->task_id);
         while (w->tasks > 0)
                 task_park_firmly();

@@ -45,9 +45,9 @@ struct subscriber {
         int64_t seen_seq;        /* further than the cursor: what came since concerned others */
         char seen_xid[24];
         int64_t idle_ms, retry_at_ms;
-        int64_t round_ms;        /* when it last read */
-        int32_t passed;          /* events of others since the cursor was last written */
-        int32_t attempts;        /* made at the first event after the cursor */
+        int64_t round_ms; /* when it last read */
+        int32_t passed;   /* events of others since the cursor was last written */
+        int32_t attempts; /* made at the first event after the cursor */
 };
 
 struct bb_job {
@@ -85,8 +85,8 @@ void work_open(void);
 void work_close(void);
 struct work *work_of(const bb_tenant *);
 /* Runs fn as a task that db_stop_tenant waits for; it calls work_task_ends last. */
-bb_err work_spawn(struct work *, bb_plugin_ref *who, const char *name, int64_t timeout_ms, void (*fn)(void *), void *arg,
-                  bb_task_id *ret_id);
+bb_err work_spawn(struct work *, bb_plugin_ref *who, const char *name, int64_t timeout_ms, void (*fn)(void *),
+                  void *arg, bb_task_id *ret_id);
 void work_task_ends(struct work *);
 BB_AWAIT bb_err nap(struct nap *, int64_t ms); /* BB_OK at the end of the time too; else why the task must end */
 void nap_wake(struct nap *);

@@ -192,7 +192,10 @@ static bb_err each(const bb_rows *rows, void *arg)
                 scan->most_bytes = arena_bytes(arena_current);
         assert_int_equal(bb_sleep(0), BB_OK); /* it may wait, and what it allocates goes with the step */
         if (scan->steps == 3)
-                assert_int_equal(bb_db_query(NULL, "insert into test_a.thing (id) values (1000000 + $1) on conflict do nothing", BB_INT(scan->sum)), BB_OK);
+                assert_int_equal(
+                        bb_db_query(NULL, "insert into test_a.thing (id) values (1000000 + $1) on conflict do nothing",
+                                    BB_INT(scan->sum)),
+                        BB_OK);
         return scan->stop_at != 0 && scan->rows >= scan->stop_at ? BB_E_LIMIT : BB_OK;
 }
 
@@ -203,8 +206,8 @@ static void do_scan(void *arg)
         size_t bytes = arena_bytes(arena_current);
         bb_err err;
 
-        err = bb_db_scan(&BB_STMT("select id, repeat('x', 100) from test_a.thing where id > $1 order by id", BB_INT(0)), 1000, each,
-                         scan);
+        err = bb_db_scan(&BB_STMT("select id, repeat('x', 100) from test_a.thing where id > $1 order by id", BB_INT(0)),
+                         1000, each, scan);
         assert_int_equal(err, scan->stop_at != 0 ? BB_E_LIMIT : BB_OK);
         assert_ptr_equal(arena_current, before);
         assert_true(arena_bytes(arena_current) - bytes < 32768);
@@ -215,7 +218,8 @@ static void scans_read_one_snapshot_in_little_memory(void **state)
         struct scan scan = {0}, stopped = {.stop_at = 2500};
 
         (void)state;
-        admin_do("insert into test_a.thing (tenant_id, id) select t, g from generate_series(1, 100000) g, unnest('{nord,sued}'::text[]) t");
+        admin_do("insert into test_a.thing (tenant_id, id) select t, g from generate_series(1, 100000) g, "
+                 "unnest('{nord,sued}'::text[]) t");
         in_task(&nord, do_scan, &scan);
         assert_int_equal(scan.rows, 100000);
         assert_int_equal(scan.sum, INT64_C(5000050000));
@@ -237,7 +241,8 @@ static void do_scan_nothing(void *arg)
         struct scan scan = {0};
 
         (void)arg;
-        assert_int_equal(bb_db_scan(&BB_STMT("select id, name from test_a.thing where id = -1"), 10, each, &scan), BB_OK);
+        assert_int_equal(bb_db_scan(&BB_STMT("select id, name from test_a.thing where id = -1"), 10, each, &scan),
+                         BB_OK);
         assert_int_equal(scan.steps, 0);
         assert_int_equal(bb_db_scan(&BB_STMT("selec"), 10, each, &scan), BB_E_INVALID);
         assert_int_equal(bb_db_scan(&BB_STMT("select 1"), 0, each, &scan), BB_E_INVALID);

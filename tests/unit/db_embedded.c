@@ -242,10 +242,10 @@ static void a_state_folder_out_of_reach(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(only_we_can_reach_it),          cmocka_unit_test(the_server_is_not_root),
-                cmocka_unit_test(data_survive_a_restart),        cmocka_unit_test(a_dead_server_is_started_again),
-                cmocka_unit_test(an_orphan_is_taken_over),       cmocka_unit_test(lost_passwords_are_told),
-                cmocka_unit_test(bad_settings_are_told),         cmocka_unit_test(a_state_folder_out_of_reach),
+                cmocka_unit_test(only_we_can_reach_it),    cmocka_unit_test(the_server_is_not_root),
+                cmocka_unit_test(data_survive_a_restart),  cmocka_unit_test(a_dead_server_is_started_again),
+                cmocka_unit_test(an_orphan_is_taken_over), cmocka_unit_test(lost_passwords_are_told),
+                cmocka_unit_test(bad_settings_are_told),   cmocka_unit_test(a_state_folder_out_of_reach),
         };
 
         return cmocka_run_group_tests_name("db_embedded", tests, up, down);

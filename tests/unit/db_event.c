@@ -2,8 +2,8 @@
  *
  * Durable events: order, retries, dead letters and their replay, leases between nodes, retention.
  */
-#include "db_fixture.h"
 #include "db/work.h"
+#include "db_fixture.h"
 
 /* What the handlers saw, by plugin. */
 static struct seen {
@@ -137,10 +137,11 @@ static void each_subscriber_gets_its_topics_in_order(void **state)
 static void do_rolled_back(void *arg)
 {
         (void)arg;
-        assert_int_equal(bb_db_run((struct bb_stmt[]){bb_event_stmt("session.started", BB_STR("never"), BB_STR("{\"n\":1}")),
-                                                      BB_STMT("select 1 / $1", BB_INT(0))},
-                                   2, NULL),
-                         BB_E_INVALID);
+        assert_int_equal(
+                bb_db_run((struct bb_stmt[]){bb_event_stmt("session.started", BB_STR("never"), BB_STR("{\"n\":1}")),
+                                             BB_STMT("select 1 / $1", BB_INT(0))},
+                          2, NULL),
+                BB_E_INVALID);
 }
 
 static void no_event_without_its_change(void **state)
@@ -242,11 +243,14 @@ static void stopping_gives_the_lease_back(void **state)
         (void)state;
         emit(&nord, "session.started", "1");
         wait_count(&seen_a, 1);
-        assert_int_equal(admin_number("select count(*) from core.event_cursor where tenant_id = 'nord' and plugin = 'test-a'"
-                                      " and lease_until > now() and owner like 'node-1/%'"),
-                         1);
+        assert_int_equal(
+                admin_number("select count(*) from core.event_cursor where tenant_id = 'nord' and plugin = 'test-a'"
+                             " and lease_until > now() and owner like 'node-1/%'"),
+                1);
         in_task(&nord, do_stop, &nord);
-        assert_int_equal(admin_number("select count(*) from core.event_cursor where tenant_id = 'nord' and lease_until > now()"), 0);
+        assert_int_equal(
+                admin_number("select count(*) from core.event_cursor where tenant_id = 'nord' and lease_until > now()"),
+                0);
         /* What happens while we are away is delivered after. */
         emit(&nord, "session.started", "2");
         turn_for(200);
@@ -279,14 +283,16 @@ static void another_nodes_lease_is_respected(void **state)
 {
         (void)state;
         in_task(&nord, do_stop, &nord);
-        admin_do("update core.event_cursor set owner = 'node-2/x', lease_until = now() + interval '1.5 s' where tenant_id = 'nord'");
+        admin_do("update core.event_cursor set owner = 'node-2/x', lease_until = now() + interval '1.5 s' where "
+                 "tenant_id = 'nord'");
         in_task(&nord, do_start, &nord);
         emit(&nord, "session.started", "1");
         turn_for(700);
         assert_int_equal(seen_a.count, 0);
         wait_count(&seen_a, 1); /* when it has run out */
         in_task(&nord, do_stop, &nord);
-        admin_do("update core.event_cursor set owner = 'node-1/earlier', lease_until = now() + interval '1 h' where tenant_id = 'nord'");
+        admin_do("update core.event_cursor set owner = 'node-1/earlier', lease_until = now() + interval '1 h' where "
+                 "tenant_id = 'nord'");
         in_task(&nord, do_start, &nord);
         emit(&nord, "session.started", "2");
         wait_count(&seen_a, 2); /* that was ourselves */

@@ -2,8 +2,8 @@
  *
  * Many tasks at once, and a database that goes away, comes back, or does not answer.
  */
-#include "db_fixture.h"
 #include "db/pool.h"
+#include "db_fixture.h"
 #include <signal.h>
 #include <stdbool.h>
 
@@ -19,8 +19,8 @@ static void do_one_of_many(void *arg)
         size_t i = (size_t)((int64_t *)arg - many.ids);
         bb_rows *rows = NULL;
 
-        many.errs[i] = bb_db_query(&rows, "insert into test_a.thing (id, name) values ($1, $2) returning id * 2", BB_INT(many.ids[i]),
-                                   BB_TEXT(bb_print("%d", (int)i)));
+        many.errs[i] = bb_db_query(&rows, "insert into test_a.thing (id, name) values ($1, $2) returning id * 2",
+                                   BB_INT(many.ids[i]), BB_TEXT(bb_print("%d", (int)i)));
         if (many.errs[i] == BB_OK)
                 assert_int_equal(bb_row_int(rows, 0, 0, 0), many.ids[i] * 2); /* everybody gets his own answer */
         many.left--;
@@ -31,7 +31,8 @@ static void start_many(size_t count, int64_t first_id)
         many = (struct many){.left = (int)count};
         for (size_t i = 0; i < count; i++) {
                 many.ids[i] = first_id + (int64_t)i;
-                assert_int_equal(bb_task_spawn("many", i % 2 ? &nord : &sued, 0, do_one_of_many, &many.ids[i], NULL), BB_OK);
+                assert_int_equal(bb_task_spawn("many", i % 2 ? &nord : &sued, 0, do_one_of_many, &many.ids[i], NULL),
+                                 BB_OK);
         }
 }
 
@@ -43,7 +44,8 @@ static void many_tasks_share_few_connections(void **state)
                 loop_turn(1000);
         for (size_t i = 0; i < 600; i++)
                 assert_int_equal(many.errs[i], BB_OK);
-        assert_int_equal(admin_number("select count(*) from test_a.thing where tenant_id = 'nord' and id % 2 = 0"), 300);
+        assert_int_equal(admin_number("select count(*) from test_a.thing where tenant_id = 'nord' and id % 2 = 0"),
+                         300);
         assert_int_equal(admin_number("select count(*) from test_a.thing"), 600);
         assert_true(admin_number("select count(*) from pg_stat_activity where usename = 'busbar'") <= 8);
         admin_do("truncate test_a.thing cascade");
@@ -63,7 +65,8 @@ static void do_slow(void *arg)
 static void kill_soon(void *arg)
 {
         (void)arg;
-        admin_do("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'busbar' and query like '%pg_sleep%'");
+        admin_do("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'busbar' and query like "
+                 "'%pg_sleep%'");
 }
 
 static void do_simple(void *arg)
@@ -161,7 +164,9 @@ static void do_expect(void *arg)
 static void waiting_has_its_limits(void **state)
 {
         struct db_config config = db_config;
-        struct { bb_err err; } limited = {.err = 1}, short_of_time = {.err = 1}, cancelled = {.err = 1};
+        struct {
+                bb_err err;
+        } limited = {.err = 1}, short_of_time = {.err = 1}, cancelled = {.err = 1};
         bb_task_id id = 0;
         bb_str why = BB_NONE;
         int64_t start;
@@ -241,10 +246,11 @@ static void do_deadlock(void *arg)
         int64_t first = (arg != NULL) ? 1 : 2;
 
         /* Locks in opposite order, both in one run: one of the two is the victim, and its second try succeeds. */
-        many.errs[first] = bb_db_run((struct bb_stmt[]){BB_STMT("update test_a.thing set name = 'd' where id = $1", BB_INT(first)),
-                                                        BB_STMT("select pg_sleep(0.2)"),
-                                                        BB_STMT("update test_a.thing set name = 'd' where id = $1", BB_INT(3 - first))},
-                                     3, NULL);
+        many.errs[first] = bb_db_run(
+                (struct bb_stmt[]){BB_STMT("update test_a.thing set name = 'd' where id = $1", BB_INT(first)),
+                                   BB_STMT("select pg_sleep(0.2)"),
+                                   BB_STMT("update test_a.thing set name = 'd' where id = $1", BB_INT(3 - first))},
+                3, NULL);
         many.left--;
 }
 
@@ -422,7 +428,9 @@ static void do_wait_for_close(void *arg)
 static void closing_fails_who_waits(void **state)
 {
         struct db_config config = db_config;
-        struct { bb_err err; } query = {.err = 1}, tx = {.err = 1};
+        struct {
+                bb_err err;
+        } query = {.err = 1}, tx = {.err = 1};
         bb_str why = BB_NONE;
 
         (void)state;

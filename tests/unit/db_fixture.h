@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the tests of the db room share: a private cluster under /tmp, two tenants, a few plugins that exist by name only,
- * and a way to run a function as a task. One cluster per test program.
+ * What the tests of the db room share: a private cluster under /tmp, two tenants, a few plugins that exist by name
+ * only, and a way to run a function as a task. One cluster per test program.
  */
 #ifndef TESTS_UNIT_DB_FIXTURE_H
 #define TESTS_UNIT_DB_FIXTURE_H
@@ -34,6 +34,7 @@ __attribute__((unused)) static struct bb_tenant nord = {.magic = TENANT_MAGIC, .
 __attribute__((unused)) static struct bb_tenant sued = {.magic = TENANT_MAGIC, .id = {"sued", 4}, .name = {"Sued", 4}};
 static struct embedded cluster;
 static struct embedded_config cluster_config;
+__attribute__((unused)) static int cluster_is_real; /* set before fixture_up: with fsync */
 __attribute__((unused)) static struct db_config db_config;
 static char state_folder[64];
 
@@ -55,7 +56,8 @@ static int32_t fixture_has(const bb_plugin_ref *who, const bb_tenant *tenant)
 static const struct bb_migration fixture_migrations[] = {
         {.version = 1,
          .name = "things",
-         .sql = "create table thing (tenant_id text not null, id bigint not null, name text, at timestamptz, data bytea,"
+         .sql = "create table thing (tenant_id text not null, id bigint not null, name text, at timestamptz, data "
+                "bytea,"
                 " doc jsonb, flag boolean, ref uuid, primary key (tenant_id, id));"
                 "select core.tenant_protect('thing');"
                 "create table part (tenant_id text not null, thing bigint not null, n integer not null check (n > 0),"
@@ -80,7 +82,8 @@ static inline void fixture_run(void *arg)
 static inline void in_task(bb_tenant *tenant, void (*fn)(void *), void *arg)
 {
         struct fixture_call call = {.fn = fn, .arg = arg};
-        struct bb_task_spec spec = {.size = sizeof(spec), .name = "test", .tenant = tenant, .run = fixture_run, .arg = &call};
+        struct bb_task_spec spec = {
+                .size = sizeof(spec), .name = "test", .tenant = tenant, .run = fixture_run, .arg = &call};
 
         assert_int_equal(task_spawn(NULL, &spec, NULL), BB_OK);
         while (!call.done)
@@ -140,7 +143,7 @@ static inline void fixture_cluster(void)
         snprintf(state_folder, sizeof(state_folder), "/tmp/bbdb-XXXXXX");
         assert_non_null(mkdtemp(state_folder));
         assert_int_equal(chmod(state_folder, 0755), 0);
-        cluster_config = (struct embedded_config){.state = state_folder};
+        cluster_config.state = state_folder;
         must(embedded_start(&cluster_config, &cluster, &why), why);
 }
 
@@ -162,6 +165,7 @@ __attribute__((unused)) static int fixture_up(void **state)
 
         (void)state;
         log_set_level(BB_WARN);
+        cluster_config.volatile_data = !cluster_is_real;
         fixture_cluster();
         assert_int_equal(loop_init(2), BB_OK);
         db_set_world(&world);

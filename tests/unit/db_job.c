@@ -255,9 +255,13 @@ static void a_crash_runs_it_again(void **state)
         mine = create(&nord, "echo", NULL);
         other = create(&nord, "echo", NULL);
         often = create(&nord, "echo", NULL);
-        admin_do("update core.job set state = 1, attempts = 1, owner = 'node-1/before', lease_until = now() + interval '1 h',"
+        admin_do("update core.job set state = 1, attempts = 1, owner = 'node-1/before', lease_until = now() + interval "
+                 "'1 h',"
                  " started_at = now()");
-        free(as_admin(bb_print("update core.job set owner = 'node-2/x', lease_until = now() + interval '1.2 s' where id = '%s'", other.id).ptr));
+        free(as_admin(bb_print("update core.job set owner = 'node-2/x', lease_until = now() + interval '1.2 s' where "
+                               "id = '%s'",
+                               other.id)
+                              .ptr));
         free(as_admin(bb_print("update core.job set attempts = 3 where id = '%s'", often.id).ptr));
         in_task(&nord, do_start, &nord);
         i = wait_state(&nord, mine.id, BB_JOB_SUCCEEDED); /* ours: at once */
@@ -292,11 +296,12 @@ static void do_audit(void *arg)
         bb_rows *rows = NULL;
 
         (void)arg;
-        assert_int_equal(bb_db_run((struct bb_stmt[]){bb_audit_stmt(BB_STR("user:1"), "station.reset", BB_STR("s-1"), BB_NONE),
-                                                      bb_audit_stmt(BB_STR("user:1"), "station.reset", BB_STR("s-2"),
-                                                                    BB_STR("{\"hard\":true}"))},
-                                   2, NULL),
-                         BB_OK);
+        assert_int_equal(
+                bb_db_run((struct bb_stmt[]){bb_audit_stmt(BB_STR("user:1"), "station.reset", BB_STR("s-1"), BB_NONE),
+                                             bb_audit_stmt(BB_STR("user:1"), "station.reset", BB_STR("s-2"),
+                                                           BB_STR("{\"hard\":true}"))},
+                          2, NULL),
+                BB_OK);
         assert_int_equal(bb_db_query(&rows, "select object, details->>'hard' from core.audit order by seq"), BB_OK);
         assert_int_equal(bb_rows_count(rows), 2);
         assert_true(bb_str_is(bb_row_str(rows, 1, 0), "s-2"));
@@ -338,8 +343,8 @@ static void do_idempotency(void *arg)
         assert_int_equal(begin("k", 1, &status, &headers, &body), BB_OK);
         assert_int_equal(begin("k", 1, &status, &headers, &body), BB_E_BUSY);
         assert_int_equal(begin("k", 2, &status, &headers, &body), BB_E_CONFLICT);
-        assert_int_equal(db_idempotency_end(BB_STR("user:1"), BB_STR("POST /v1/x"), BB_STR("k"), 201, BB_STR("{\"location\":\"/x\"}"),
-                                            ((bb_str){"a\0b", 3})),
+        assert_int_equal(db_idempotency_end(BB_STR("user:1"), BB_STR("POST /v1/x"), BB_STR("k"), 201,
+                                            BB_STR("{\"location\":\"/x\"}"), ((bb_str){"a\0b", 3})),
                          BB_OK);
         assert_int_equal(begin("k", 1, &status, &headers, &body), BB_E_EXISTS);
         assert_int_equal(status, 201);
@@ -348,7 +353,8 @@ static void do_idempotency(void *arg)
         assert_int_equal(begin("k", 2, &status, &headers, &body), BB_E_CONFLICT);
         /* A failure of ours leaves the key free. */
         assert_int_equal(begin("k2", 1, &status, &headers, &body), BB_OK);
-        assert_int_equal(db_idempotency_end(BB_STR("user:1"), BB_STR("POST /v1/x"), BB_STR("k2"), 503, BB_NONE, BB_NONE), BB_OK);
+        assert_int_equal(
+                db_idempotency_end(BB_STR("user:1"), BB_STR("POST /v1/x"), BB_STR("k2"), 503, BB_NONE, BB_NONE), BB_OK);
         assert_int_equal(begin("k2", 1, &status, &headers, &body), BB_OK);
 }
 
@@ -372,8 +378,12 @@ static void idempotency_keys(void **state)
 
 static int up(void **state)
 {
-        db_config = (struct db_config){
-                .node = "node-1", .poll_ms = 50, .poll_idle_ms = 200, .lease_ms = 900, .jobs_per_process = 3, .jobs_per_tenant = 2};
+        db_config = (struct db_config){.node = "node-1",
+                                       .poll_ms = 50,
+                                       .poll_idle_ms = 200,
+                                       .lease_ms = 900,
+                                       .jobs_per_process = 3,
+                                       .jobs_per_tenant = 2};
         if (fixture_up(state) != 0)
                 return -1;
         assert_int_equal(bb_job_type("gate", work_gate), BB_E_INVALID); /* the core itself has none */

@@ -80,7 +80,9 @@ static void a_changed_migration_is_refused(void **state)
         (void)state;
         works(&one, 1);
         fails(changed, 2, BB_E_CONFLICT, "my-plugin/0001 one was changed after it was applied");
-        assert_int_equal(admin_number("select count(*) from pg_class where relname = 'b' and relnamespace = 'my_plugin'::regnamespace"), 0);
+        assert_int_equal(admin_number("select count(*) from pg_class where relname = 'b' and relnamespace = "
+                                      "'my_plugin'::regnamespace"),
+                         0);
 }
 
 static void a_newer_database_is_refused(void **state)
@@ -95,11 +97,16 @@ static void a_newer_database_is_refused(void **state)
 static void a_failing_migration_leaves_nothing(void **state)
 {
         const struct bb_migration bad[] = {
-                one, {.version = 2, .name = "bad", .sql = "create table b (id int); insert into b values (1); insert into nowhere values (1)"}};
+                one,
+                {.version = 2,
+                 .name = "bad",
+                 .sql = "create table b (id int); insert into b values (1); insert into nowhere values (1)"}};
 
         (void)state;
         fails(bad, 2, BB_E_INVALID, "my-plugin/0002 bad failed");
-        assert_int_equal(admin_number("select count(*) from pg_class where relname = 'b' and relnamespace = 'my_plugin'::regnamespace"), 0);
+        assert_int_equal(admin_number("select count(*) from pg_class where relname = 'b' and relnamespace = "
+                                      "'my_plugin'::regnamespace"),
+                         0);
         assert_int_equal(admin_number("select count(*) from core.migration where plugin = 'my-plugin'"), 1);
         works((const struct bb_migration[]){one, two}, 2);
 }
@@ -112,16 +119,20 @@ static void nothing_goes_around_row_security(void **state)
         fails(SQL("create table t (tenant_id text not null); select core.tenant_protect('t');"
                   "alter table t no force row level security"),
               BB_E_DENIED, "is not protected");
-        fails(SQL("create table t (tenant_id text not null); select core.tenant_protect('t'); create view v as select * from t"),
+        fails(SQL("create table t (tenant_id text not null); select core.tenant_protect('t'); create view v as select "
+                  "* from t"),
               BB_E_DENIED, "security_invoker");
         fails(SQL("create table t (tenant_id text not null); select core.tenant_protect('t');"
                   "create materialized view v as select 1"),
               BB_E_DENIED, "the view");
-        fails(SQL("create function f() returns int language sql security definer as 'select 1'"), BB_E_DENIED, "security definer");
-        fails(SQL("create table t (tenant_id text); select core.tenant_protect('t')"), BB_E_INVALID, "tenant_id text not null");
+        fails(SQL("create function f() returns int language sql security definer as 'select 1'"), BB_E_DENIED,
+              "security definer");
+        fails(SQL("create table t (tenant_id text); select core.tenant_protect('t')"), BB_E_INVALID,
+              "tenant_id text not null");
         fails(SQL("create table t (id int); commit; create table u (id int)"), BB_E_INVALID, "COMMIT");
         drop(NULL);
-        works(SQL("create table t (tenant_id text not null, id bigint, primary key (tenant_id, id)); select core.tenant_protect('t');"
+        works(SQL("create table t (tenant_id text not null, id bigint, primary key (tenant_id, id)); select "
+                  "core.tenant_protect('t');"
                   "create view v with (security_invoker = true) as select * from t;"
                   "create table log (tenant_id text not null, id bigint); select core.tenant_protect('log');"
                   "select core.append_only('log');"
@@ -143,14 +154,18 @@ static int may(const char *what, const char *table)
 static void rights_are_the_least(void **state)
 {
         nothing_goes_around_row_security(state);
-        assert_true(may("select", "my_plugin.t") && may("insert", "my_plugin.t") && may("update", "my_plugin.t") && may("delete", "my_plugin.t"));
-        assert_false(may("truncate", "my_plugin.t") || may("references", "my_plugin.t") || may("trigger", "my_plugin.t"));
+        assert_true(may("select", "my_plugin.t") && may("insert", "my_plugin.t") && may("update", "my_plugin.t") &&
+                    may("delete", "my_plugin.t"));
+        assert_false(may("truncate", "my_plugin.t") || may("references", "my_plugin.t") ||
+                     may("trigger", "my_plugin.t"));
         assert_true(may("select", "my_plugin.log") && may("insert", "my_plugin.log"));
         assert_false(may("update", "my_plugin.log") || may("delete", "my_plugin.log"));
         assert_true(may("select", "my_plugin.p"));
         assert_false(may("select", "my_plugin.p1")); /* around the parent's policy */
         assert_false(may("insert", "core.migration") || may("update", "core.audit"));
-        assert_int_equal(admin_number("select count(*) from pg_roles where rolname = 'busbar' and (rolsuper or rolbypassrls or rolcreaterole)"), 0);
+        assert_int_equal(admin_number("select count(*) from pg_roles where rolname = 'busbar' and (rolsuper or "
+                                      "rolbypassrls or rolcreaterole)"),
+                         0);
         assert_int_equal(admin_number("select count(*) from pg_class where relowner = 'busbar'::regrole"), 0);
 }
 
@@ -158,10 +173,13 @@ static void rights_are_the_least(void **state)
 static void every_table_with_a_tenant_is_protected(void **state)
 {
         (void)state;
-        assert_int_equal(admin_number("select count(*) from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id'"
-                                      " where c.relkind in ('r', 'p') and not (c.relrowsecurity and c.relforcerowsecurity)"),
-                         0);
-        assert_true(admin_number("select count(*) from pg_class c where c.relforcerowsecurity and c.relnamespace = 'core'::regnamespace") >= 6);
+        assert_int_equal(
+                admin_number("select count(*) from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname "
+                             "= 'tenant_id'"
+                             " where c.relkind in ('r', 'p') and not (c.relrowsecurity and c.relforcerowsecurity)"),
+                0);
+        assert_true(admin_number("select count(*) from pg_class c where c.relforcerowsecurity and c.relnamespace = "
+                                 "'core'::regnamespace") >= 6);
 }
 
 static void registration_is_checked(void **state)
@@ -212,7 +230,10 @@ static void roles_and_urls(void **state)
         c.owner_url = cluster.admin_url; /* this one may */
         why = BB_NONE;
         must(db_migrate(&c, &why), why);
-        assert_int_equal(admin_number("select count(*) from pg_roles where rolname = 'busbar_new' and rolcanlogin and not rolsuper"), 1);
+        assert_int_equal(
+                admin_number(
+                        "select count(*) from pg_roles where rolname = 'busbar_new' and rolcanlogin and not rolsuper"),
+                1);
         c.owner_url = "postgresql://nobody@/x?host=%2Fnonexistent";
         assert_int_equal(db_migrate(&c, &why), BB_E_UNAVAILABLE);
         free((void *)(uintptr_t)why.ptr);

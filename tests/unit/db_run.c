@@ -30,12 +30,12 @@ static void do_values(void *arg)
         int64_t times[] = {0, 1795251600123};
 
         (void)arg;
-        assert_int_equal(
-                bb_db_query(&rows, "select $1, $2, $3, $4, $5, $6, $7, $8, null, $9::bytea", BB_TEXT(BB_STR("ä' \\x")),
-                            BB_INT(INT64_MIN), BB_BOOL(1), BB_TIME(1795251600123), BB_JSONB(BB_STR("{\"a\":1}")),
-                            BB_BYTES(((bb_str){"\0\xff\n", 3})), BB_UUID(BB_STR("018F0000-0000-7000-8000-0000000000ff")),
-                            BB_TEXT(BB_NONE), BB_NULL),
-                BB_OK);
+        assert_int_equal(bb_db_query(&rows, "select $1, $2, $3, $4, $5, $6, $7, $8, null, $9::bytea",
+                                     BB_TEXT(BB_STR("ä' \\x")), BB_INT(INT64_MIN), BB_BOOL(1), BB_TIME(1795251600123),
+                                     BB_JSONB(BB_STR("{\"a\":1}")), BB_BYTES(((bb_str){"\0\xff\n", 3})),
+                                     BB_UUID(BB_STR("018F0000-0000-7000-8000-0000000000ff")), BB_TEXT(BB_NONE),
+                                     BB_NULL),
+                         BB_OK);
         assert_int_equal(bb_rows_count(rows), 1);
         assert_true(bb_str_is(bb_row_str(rows, 0, 0), "ä' \\x"));
         assert_true(bb_row_int(rows, 0, 1, 0) == INT64_MIN);
@@ -50,8 +50,7 @@ static void do_values(void *arg)
         assert_null(bb_row_str(rows, 1, 0).ptr); /* outside */
         assert_int_equal(bb_row_int(rows, 0, 8, 7), 7);
 
-        assert_int_equal(bb_db_query(&rows,
-                                     "select coalesce(t, '-') , n from unnest($1, $2) as u (t, n)",
+        assert_int_equal(bb_db_query(&rows, "select coalesce(t, '-') , n from unnest($1, $2) as u (t, n)",
                                      BB_TEXT_ARRAY(names, 4), BB_INT_ARRAY(numbers, 3)),
                          BB_OK);
         assert_int_equal(bb_rows_count(rows), 4);
@@ -75,12 +74,14 @@ static void values_travel_both_ways(void **state)
 
 static void do_times(void *arg)
 {
-        static const int64_t times[] = {-1, 1, 951782400000 /* 2000-02-29 */, -2208988800000 /* 1900 */, 253402300799999, 1709164800000};
+        static const int64_t times[] = {
+                -1, 1, 951782400000 /* 2000-02-29 */, -2208988800000 /* 1900 */, 253402300799999, 1709164800000};
         bb_rows *rows = NULL;
 
         (void)arg;
         for (size_t i = 0; i < BB_COUNT(times); i++) {
-                assert_int_equal(bb_db_query(&rows, "select $1, extract(epoch from $1) * 1000", BB_TIME(times[i])), BB_OK);
+                assert_int_equal(bb_db_query(&rows, "select $1, extract(epoch from $1) * 1000", BB_TIME(times[i])),
+                                 BB_OK);
                 assert_true(bb_row_time(rows, 0, 0, 0) == times[i]);
         }
         assert_int_equal(bb_db_query(&rows, "select 'infinity'::timestamptz, '0044-03-15 BC'::timestamptz"), BB_OK);
@@ -101,8 +102,8 @@ static void do_nulls(void *arg)
 
         (void)arg;
         for (int64_t i = 0; i < 4; i++)
-                assert_int_equal(bb_db_query(NULL, "insert into test_a.thing (id, at, flag) values ($1, $2, $3)", BB_INT(i),
-                                             BB_TIME_OR_NULL(i & 1, i), i & 2 ? BB_BOOL(1) : BB_NULL),
+                assert_int_equal(bb_db_query(NULL, "insert into test_a.thing (id, at, flag) values ($1, $2, $3)",
+                                             BB_INT(i), BB_TIME_OR_NULL(i & 1, i), i & 2 ? BB_BOOL(1) : BB_NULL),
                                  BB_OK);
         assert_int_equal(bb_db_query(&rows, "select count(at), count(flag) from test_a.thing"), BB_OK);
         assert_int_equal(bb_row_int(rows, 0, 0, -1), 2);
@@ -127,9 +128,11 @@ static void do_isolation(void *arg)
         assert_int_equal(bb_rows_count(rows), 1);
         assert_true(bb_str_is(bb_row_str(rows, 0, 0), mine));
         /* A row of another tenant can neither be written nor moved there, nor touched by naming it. */
-        assert_int_equal(bb_db_query(NULL, "insert into test_a.thing (tenant_id, id) values ('other', 2)"), BB_E_INVALID);
+        assert_int_equal(bb_db_query(NULL, "insert into test_a.thing (tenant_id, id) values ('other', 2)"),
+                         BB_E_INVALID);
         assert_int_equal(bb_db_query(NULL, "update test_a.thing set tenant_id = 'other'"), BB_E_INVALID);
-        assert_int_equal(bb_db_query(&rows, "update test_a.thing set name = 'x' where tenant_id <> $1", BB_CTEXT(mine)), BB_OK);
+        assert_int_equal(bb_db_query(&rows, "update test_a.thing set name = 'x' where tenant_id <> $1", BB_CTEXT(mine)),
+                         BB_OK);
         assert_int_equal(bb_rows_affected(rows), 0);
         assert_int_equal(bb_db_query(&rows, "delete from test_a.thing where tenant_id <> $1", BB_CTEXT(mine)), BB_OK);
         assert_int_equal(bb_rows_affected(rows), 0);
@@ -328,7 +331,9 @@ static void do_outside_search_path(void *arg)
 
         (void)arg;
         assert_int_equal(bb_db_query(&rows, "select * from thing"), BB_E_INVALID);
-        assert_int_equal(bb_db_query(&rows, "select current_setting('statement_timeout'), current_setting('lock_timeout')"), BB_OK);
+        assert_int_equal(
+                bb_db_query(&rows, "select current_setting('statement_timeout'), current_setting('lock_timeout')"),
+                BB_OK);
         assert_true(bb_str_is(bb_row_str(rows, 0, 0), "30s"));
         assert_true(bb_str_is(bb_row_str(rows, 0, 1), "10s"));
 }
