@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * --bench: a closed loop, each station sends as soon as it has its answer. Latencies go to a histogram whose steps are 3 %,
- * so that memory does not depend on the number of messages.
+ * --bench: a closed loop, each station sends as soon as it has its answer. Latencies go to a histogram whose steps are
+ * 3 %, so that memory does not depend on the number of messages.
  */
-#include "sim.h"
 #include "base/time.h"
+#include "sim.h"
 #include <stdlib.h>
 
 #define SUB_BITS 5

@@ -3,10 +3,10 @@
  * busbar-sim: OCPP 1.6J charging stations by the thousand in one process. Beginning and end; what a station does is in
  * station.c (link), outbox.c (messages), story.c (cars), inbound.c (commands) and faults.c (misbehaviour).
  */
-#include "sim.h"
 #include "base/log.h"
 #include "base/time.h"
 #include "rt/task.h"
+#include "sim.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>

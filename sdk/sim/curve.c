@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Power over time, from straight pieces. The numbers are those of ordinary cars: 3.7 to 22 kW at a wall box, 50 to 150 kW
- * at a fast charger, where most cars hold full power to about half and are down to a tenth when they are full.
+ * Power over time, from straight pieces. The numbers are those of ordinary cars: 3.7 to 22 kW at a wall box, 50 to 150
+ * kW at a fast charger, where most cars hold full power to about half and are down to a tenth when they are full.
  */
 #include "curve.h"
 

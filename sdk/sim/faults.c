@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What misbehaving stations do between their ordinary messages. Ids of such messages begin with 'x', so that their answers
- * are not counted as errors. Apart from these a misbehaving station charges like any other.
+ * What misbehaving stations do between their ordinary messages. Ids of such messages begin with 'x', so that their
+ * answers are not counted as errors. Apart from these a misbehaving station charges like any other.
  */
-#include "sim.h"
 #include "base/time.h"
+#include "sim.h"
 
 #define SECOND_STAYS_MS 3000
 #define LONG_TEXT "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -18,14 +18,18 @@ static const char *const texts[] = {
         "[2,\"%s\",\"Authorize\",{\"idTag\":\"" LONG_TEXT "\"}]",
         "[2,\"%s\",\"Authorize\",{\"idTag\":42}]",
         "[2,\"%s\",\"Authorize\",{}]",
-        "[2,\"%s\",\"StatusNotification\",{\"connectorId\":\"one\",\"errorCode\":\"NoError\",\"status\":\"Available\"}]",
+        "[2,\"%s\",\"StatusNotification\",{\"connectorId\":\"one\",\"errorCode\":\"NoError\",\"status\":\"Available\"}"
+        "]",
         "[2,\"%s\",\"StatusNotification\",{\"connectorId\":1,\"errorCode\":\"Sad\",\"status\":\"Dancing\"}]",
         "[2,\"%s\",\"StatusNotification\",{\"connectorId\":-7,\"errorCode\":\"NoError\",\"status\":\"Available\"}]",
         "[2,\"%s\",\"MeterValues\",{\"connectorId\":1}]",
         "[2,\"%s\",\"MeterValues\",{\"connectorId\":1,\"meterValue\":[]}]",
-        "[2,\"%s\",\"StartTransaction\",{\"connectorId\":1,\"idTag\":\"X\",\"meterStart\":1e99,\"timestamp\":\"yesterday\"}]",
-        "[2,\"%s\",\"StopTransaction\",{\"transactionId\":\"12\",\"meterStop\":1,\"timestamp\":\"2026-01-01T00:00:00Z\"}]",
-        "[2,\"%s\",\"BootNotification\",{\"chargePointVendor\":\"" LONG_TEXT "\",\"chargePointModel\":\"" LONG_TEXT "\"}]",
+        "[2,\"%s\",\"StartTransaction\",{\"connectorId\":1,\"idTag\":\"X\",\"meterStart\":1e99,\"timestamp\":"
+        "\"yesterday\"}]",
+        "[2,\"%s\",\"StopTransaction\",{\"transactionId\":\"12\",\"meterStop\":1,\"timestamp\":\"2026-01-01T00:00:"
+        "00Z\"}]",
+        "[2,\"%s\",\"BootNotification\",{\"chargePointVendor\":\"" LONG_TEXT "\",\"chargePointModel\":\"" LONG_TEXT
+        "\"}]",
         "[2,\"%s\",\"Heartbeat\",null]",
         "[2,\"%s\",\"Heartbeat\",[]]",
         "[2,\"%s\",\"Heartbeat\",{\"extra\":\"member\"}]",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * CALLs of the central system: the Core profile and TriggerMessage, and NotImplemented for the rest. The answer goes out
- * first, then its effect follows.
+ * CALLs of the central system: the Core profile and TriggerMessage, and NotImplemented for the rest. The answer goes
+ * out first, then its effect follows.
  */
 #include "sim.h"
 
@@ -311,11 +311,16 @@ static const struct {
         const char *action;
         void (*answer)(struct station *, const bb_json *payload, struct answer *);
 } actions[] = {
-        {"ChangeAvailability", change_availability}, {"ChangeConfiguration", change_configuration},
-        {"ClearCache", clear_cache},                 {"DataTransfer", data_transfer},
-        {"GetConfiguration", get_configuration},     {"RemoteStartTransaction", remote_start},
-        {"RemoteStopTransaction", remote_stop},      {"Reset", reset},
-        {"TriggerMessage", trigger_message},         {"UnlockConnector", unlock_connector},
+        {"ChangeAvailability", change_availability},
+        {"ChangeConfiguration", change_configuration},
+        {"ClearCache", clear_cache},
+        {"DataTransfer", data_transfer},
+        {"GetConfiguration", get_configuration},
+        {"RemoteStartTransaction", remote_start},
+        {"RemoteStopTransaction", remote_stop},
+        {"Reset", reset},
+        {"TriggerMessage", trigger_message},
+        {"UnlockConnector", unlock_connector},
 };
 
 static void send_answer(struct station *st, bb_str id, const struct answer *a)

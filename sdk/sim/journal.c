@@ -3,8 +3,8 @@
  * --journal: a line of JSON for each message about a transaction that the central system acknowledged, written before
  * anything else happens. What stands here must be in its database, exactly once.
  */
-#include "sim.h"
 #include "base/time.h"
+#include "sim.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -35,7 +35,8 @@ static void write_all(bb_str text)
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0) {
-                        bb_log(BB_ERROR, "sim.journal", "the journal cannot be written: a comparison with it means nothing",
+                        bb_log(BB_ERROR, "sim.journal",
+                               "the journal cannot be written: a comparison with it means nothing",
                                bb_kv_cstr("why", strerror(errno)));
                         return;
                 }
@@ -52,8 +53,10 @@ void journal_write(const struct station *st, const struct call *call, const bb_j
                 return;
         time_format(time_now_ms(), at);
         line.len = 0;
-        buf_print(&line, "{\"at\":\"%s\",\"station\":\"%s\",\"action\":\"%s\",\"tries\":%d,\"transactionId\":%lld,\"request\":",
-                  at, st->id, action_names[call->action], call->tries, (long long)call->tx->id);
+        buf_print(
+                &line,
+                "{\"at\":\"%s\",\"station\":\"%s\",\"action\":\"%s\",\"tries\":%d,\"transactionId\":%lld,\"request\":",
+                at, st->id, action_names[call->action], call->tries, (long long)call->tx->id);
         add_payload(&line, call);
         buf_add_c(&line, ",\"answer\":");
         buf_add_str(&line, bb_json_text(answer));

@@ -2,8 +2,8 @@
  *
  * The payloads of the CALLs, members in the order of the specification's schemas.
  */
-#include "sim.h"
 #include "base/time.h"
+#include "sim.h"
 
 static void add_time(struct buf *to, int64_t ms)
 {
@@ -42,7 +42,8 @@ void message_status(struct buf *to, const struct station *st, int32_t connector)
 
         if (connector > 0)
                 status = message_status_text(&st->connectors[connector - 1]);
-        buf_print(to, "{\"connectorId\":%d,\"errorCode\":\"NoError\",\"status\":\"%s\",\"timestamp\":", connector, status);
+        buf_print(to, "{\"connectorId\":%d,\"errorCode\":\"NoError\",\"status\":\"%s\",\"timestamp\":", connector,
+                  status);
         add_time(to, time_now_ms());
         buf_add_char(to, '}');
 }
@@ -80,8 +81,8 @@ static void add_ac_samples(struct buf *to, struct station *st, const struct conn
         double amperes = curve_amperes(&c->curve);
 
         for (int i = 0; i < c->curve.phases; i++)
-                add_sample(to, amperes * (0.99 + 0.02 * chance_unit(st)), 2, context, "Current.Import", lines[i], "Outlet",
-                           "A");
+                add_sample(to, amperes * (0.99 + 0.02 * chance_unit(st)), 2, context, "Current.Import", lines[i],
+                           "Outlet", "A");
         for (int i = 0; i < c->curve.phases; i++)
                 add_sample(to, curve_volts(&c->curve) + 2 * chance_unit(st) - 1, 1, context, "Voltage", voltages[i],
                            "Outlet", "V");
@@ -100,7 +101,8 @@ static void add_meter_value(struct buf *to, struct station *st, const struct con
         buf_add_c(to, "{\"timestamp\":");
         add_time(to, at_ms);
         buf_add_c(to, ",\"sampledValue\":[");
-        add_sample(to, (double)(int64_t)c->register_wh, 0, context, "Energy.Active.Import.Register", NULL, "Outlet", "Wh");
+        add_sample(to, (double)(int64_t)c->register_wh, 0, context, "Energy.Active.Import.Register", NULL, "Outlet",
+                   "Wh");
         add_sample(to, c->curve.power_w * (0.995 + 0.01 * chance_unit(st)), 0, context, "Power.Active.Import", NULL,
                    "Outlet", "W");
         if (c->curve.is_dc)

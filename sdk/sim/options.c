@@ -2,8 +2,8 @@
  *
  * The command line.
  */
-#include "sim.h"
 #include "base/map.h"
+#include "sim.h"
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -222,7 +222,8 @@ static void check(void)
         if (options.password_file != NULL)
                 read_passwords(options.password_file);
         if (options.tag_count == 0)
-                add_tags(BB_STR("SIMTAG0001,SIMTAG0002,SIMTAG0003,SIMTAG0004,SIMTAG0005,SIMTAG0006,SIMTAG0007,SIMTAG0008"),
+                add_tags(BB_STR("SIMTAG0001,SIMTAG0002,SIMTAG0003,SIMTAG0004,SIMTAG0005,SIMTAG0006,SIMTAG0007,"
+                                "SIMTAG0008"),
                          ',');
 }
 

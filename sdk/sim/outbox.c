@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A station's CALLs: a queue, one outstanding at a time (OCPP-J 1.6 §4.1.1). What concerns a transaction is kept over lost
- * links and sent again, with a new message id and the same content, until it is acknowledged; only CALLERRORs use up its
- * attempts (key TransactionMessageAttempts), as in real stations. The rest lives as long as the connection.
+ * A station's CALLs: a queue, one outstanding at a time (OCPP-J 1.6 §4.1.1). What concerns a transaction is kept over
+ * lost links and sent again, with a new message id and the same content, until it is acknowledged; only CALLERRORs use
+ * up its attempts (key TransactionMessageAttempts), as in real stations. The rest lives as long as the connection.
  */
-#include "sim.h"
 #include "base/time.h"
+#include "sim.h"
 #include <stdlib.h>
 
 #define QUEUE_MOST 1000 /* then meter values are thrown away */
 #define SILENT_MOST 3   /* unanswered in a row: the link is dead */
 
-const char *const action_names[ACTION_COUNT] = {"BootNotification", "Heartbeat",       "StatusNotification",
-                                                "Authorize",        "StartTransaction", "MeterValues",
-                                                "StopTransaction",  "DiagnosticsStatusNotification",
-                                                "FirmwareStatusNotification", "DataTransfer"};
+const char *const action_names[ACTION_COUNT] = {
+        "BootNotification",           "Heartbeat",   "StatusNotification", "Authorize",
+        "StartTransaction",           "MeterValues", "StopTransaction",    "DiagnosticsStatusNotification",
+        "FirmwareStatusNotification", "DataTransfer"};
 
 void transaction_hold(struct transaction *tx)
 {
@@ -191,7 +191,8 @@ static void count_stranger(const struct station *st, bb_str id)
 /* The retrying profile acts as if the answer had not come: the central system gets the same content once more. */
 static int goes_deaf(struct station *st, struct call *call)
 {
-        if (st->profile != PROFILE_RETRYING || call->tx == NULL || call->tries > 1 || !chance_percent(st, outbox_deaf_percent))
+        if (st->profile != PROFILE_RETRYING || call->tx == NULL || call->tries > 1 ||
+            !chance_percent(st, outbox_deaf_percent))
                 return 0;
         call->deaf = 1;
         st->answer_by = time_mono_ms() + chance_between(st, 500, 2500);
@@ -204,8 +205,9 @@ static void take_transaction_id(struct station *st, struct call *call, const bb_
 
         if (id <= 0) {
                 counts.broken++;
-                bb_log(BB_ERROR, "sim.no_transaction_id", "StartTransaction was answered without a usable transactionId",
-                       bb_kv_cstr("station", st->id), bb_kv_int("id", id));
+                bb_log(BB_ERROR, "sim.no_transaction_id",
+                       "StartTransaction was answered without a usable transactionId", bb_kv_cstr("station", st->id),
+                       bb_kv_int("id", id));
         }
         if (call->heard_id > 0 && call->heard_id != id) {
                 counts.mismatches++;
@@ -296,7 +298,8 @@ void outbox_on_error(struct station *st, bb_str id, bb_str code, bb_str text)
         st->in_flight = NULL;
         bench_count_latency(time_mono_us() - call->sent_us);
         bb_log(BB_WARN, "sim.call_error", "a CALL was answered with an error", bb_kv_cstr("station", st->id),
-               bb_kv_cstr("action", action_names[call->action]), bb_kv_str("code", code), bb_kv_str("description", text));
+               bb_kv_cstr("action", action_names[call->action]), bb_kv_str("code", code),
+               bb_kv_str("description", text));
         refused(st, call);
         outbox_pump(st);
 }

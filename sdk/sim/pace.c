@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Connections are begun at a set rate (--ramp), first come first served, and only so many handshakes are under way at once.
+ * Connections are begun at a set rate (--ramp), first come first served, and only so many handshakes are under way at
+ * once.
  */
-#include "sim.h"
 #include "base/time.h"
+#include "sim.h"
 #include <stdlib.h>
 
 #define TICK_MS 10

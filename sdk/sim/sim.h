@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * busbar-sim: what its files share. A station is a small machine driven by one timer and by what arrives on its WebSocket;
- * it has no task of its own, so that tens of thousands fit into one process.
+ * busbar-sim: what its files share. A station is a small machine driven by one timer and by what arrives on its
+ * WebSocket; it has no task of its own, so that tens of thousands fit into one process.
  */
 #ifndef SIM_H
 #define SIM_H
@@ -50,7 +50,7 @@ bb_str options_password(const char *station);
 /* --- chance.c: seeded, so that a run can be had again --- */
 uint64_t chance(struct station *);
 int64_t chance_between(struct station *, int64_t low, int64_t high); /* both included */
-double chance_unit(struct station *);                                 /* [0, 1) */
+double chance_unit(struct station *);                                /* [0, 1) */
 int chance_percent(struct station *, int percent);
 /* Of the charging story: between low and high seconds, divided by --rate, in ms. */
 int64_t story_ms(struct station *, int64_t low_s, int64_t high_s);
@@ -90,7 +90,7 @@ struct call {
         int32_t deaf;            /* the profile pretends not to hear this answer */
         int32_t number;          /* of its message id */
         int64_t not_before, sent_us;
-        int64_t heard_id;        /* transactionId of an answer that was not heard */
+        int64_t heard_id; /* transactionId of an answer that was not heard */
         struct transaction *tx;
         struct buf payload;
 };
@@ -142,7 +142,7 @@ struct station {
         uint32_t index;
         uint8_t profile, link, boot, connector_count, is_dc;
         uint8_t closed_early, resetting, benched, out_of_service; /* out_of_service: connector 0 */
-        uint8_t timeouts;                                               /* without any answer between them */
+        uint8_t timeouts;                                         /* without any answer between them */
         uint64_t random;
         bb_ws *ws, *second_ws;
         struct event timer;
@@ -232,7 +232,7 @@ void fault_commit(struct station *);
 void fault_second_connection(void *station); /* a task's body */
 
 /* --- bench.c --- */
-void bench_begin(struct station *); /* it is booted */
+void bench_begin(struct station *);                          /* it is booted */
 void bench_on_answer(struct station *, const struct call *); /* or given up */
 void bench_print(void);
 void bench_count_latency(int64_t us);
@@ -244,8 +244,8 @@ void journal_close(void);
 
 /* --- stats.c --- */
 struct counts {
-        uint64_t connects, refused, lost, sent, results, errors, timeouts, provoked, provoked_answers, late, dropped, given_up,
-                started, stopped, broken, mismatches, calls_in;
+        uint64_t connects, refused, lost, sent, results, errors, timeouts, provoked, provoked_answers, late, dropped,
+                given_up, started, stopped, broken, mismatches, calls_in;
 };
 extern struct counts counts;
 void stats_print(const char *what);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A station's link: connecting with back-off, what arrives on it, boot, heartbeats, and the one timer that drives it all.
+ * A station's link: connecting with back-off, what arrives on it, boot, heartbeats, and the one timer that drives it
+ * all.
  */
-#include "sim.h"
 #include "base/time.h"
 #include "net/conn.h"
+#include "sim.h"
 #include <openssl/evp.h>
 #include <stdlib.h>
 
@@ -264,7 +265,8 @@ BB_AWAIT bb_err station_open_websocket(const struct station *st, const struct bb
         size_t count = 0;
 
         if (password.ptr != NULL)
-                headers[count++] = (struct bb_http_header){.name = BB_STR("Authorization"), .value = basic(st, password)};
+                headers[count++] =
+                        (struct bb_http_header){.name = BB_STR("Authorization"), .value = basic(st, password)};
         return websocket_connect(NULL, NULL, url_of(st), headers, count, options.ca_file, h, user, ret, ret_status);
 }
 

@@ -34,10 +34,12 @@ void stats_print(const char *what)
                "provoked=%llu provoked_answers=%llu broken=%llu mismatches=%llu rss=%.1fMiB\n",
                what, up, (long long)options.stations, charging, queued, (unsigned long long)counts.connects,
                (unsigned long long)counts.refused, (unsigned long long)counts.lost, (unsigned long long)counts.sent,
-               (unsigned long long)counts.results, (unsigned long long)counts.errors, (unsigned long long)counts.timeouts,
-               (unsigned long long)counts.late, (unsigned long long)counts.calls_in, (unsigned long long)counts.started,
-               (unsigned long long)counts.stopped, (unsigned long long)counts.given_up, (unsigned long long)counts.dropped,
-               (unsigned long long)counts.provoked, (unsigned long long)counts.provoked_answers,
-               (unsigned long long)counts.broken, (unsigned long long)counts.mismatches, resident_mib());
+               (unsigned long long)counts.results, (unsigned long long)counts.errors,
+               (unsigned long long)counts.timeouts, (unsigned long long)counts.late,
+               (unsigned long long)counts.calls_in, (unsigned long long)counts.started,
+               (unsigned long long)counts.stopped, (unsigned long long)counts.given_up,
+               (unsigned long long)counts.dropped, (unsigned long long)counts.provoked,
+               (unsigned long long)counts.provoked_answers, (unsigned long long)counts.broken,
+               (unsigned long long)counts.mismatches, resident_mib());
         fflush(stdout);
 }

@@ -3,8 +3,8 @@
  * Cars come, charge and go. Each connector walks through its phases by itself, whether the station is connected or not;
  * what happens while it is offline is told later by the outbox.
  */
-#include "sim.h"
 #include "base/time.h"
+#include "sim.h"
 #include <stdlib.h>
 
 #define DC_PERCENT 20

@@ -65,7 +65,7 @@ static int set_up(void **state)
         watchdog_factor = 1; /* these tests say themselves how long a stall is */
         task_set_plugin_namer(name_of);
         log_capture(on_line, NULL);
-        return watchdog_start(100, 0) == BB_OK ? 0 : -1;
+        return watchdog_start(250, 0) == BB_OK ? 0 : -1;
 }
 
 static int tear_down(void **state)
@@ -103,7 +103,7 @@ static void hold_in_plugin(int64_t ms)
 static void a_task_that_holds_the_loop_is_told_once(void **state)
 {
         (void)state;
-        hold_in_plugin(600);
+        hold_in_plugin(1000);
         assert_int_equal(warnings_now(), 1);
         assert_non_null(strstr(warning.ptr, "\"greedy\""));
         assert_non_null(strstr(warning.ptr, "\"greedy.sort\""));
@@ -111,7 +111,7 @@ static void a_task_that_holds_the_loop_is_told_once(void **state)
         assert_non_null(strstr(warning.ptr, "backtrace"));
         assert_non_null(strstr(warning.ptr, "rt_watchdog")); /* frames of this program */
         loop_turn(0);
-        hold_in_plugin(600);
+        hold_in_plugin(1000);
         assert_int_equal(warnings_now(), 2);
 }
 
@@ -124,7 +124,7 @@ static void on_event(evutil_socket_t fd, short what, void *arg)
 
 static void a_callback_that_holds_the_loop_is_told(void **state)
 {
-        struct event *e = event_new(loop_base(), -1, 0, on_event, (void *)600);
+        struct event *e = event_new(loop_base(), -1, 0, on_event, (void *)1000);
         struct timeval soon = {.tv_usec = 1000};
 
         (void)state;
@@ -139,8 +139,8 @@ static void a_loop_that_waits_is_left_alone(void **state)
         int64_t begin = time_mono_ms();
 
         (void)state;
-        while (time_mono_ms() - begin < 700)
-                loop_turn(400);
+        while (time_mono_ms() - begin < 1500)
+                loop_turn(700);
         assert_int_equal(warnings_now(), 0);
 }
 
@@ -148,7 +148,7 @@ static void short_work_is_left_alone(void **state)
 {
         (void)state;
         for (int i = 0; i < 20; i++)
-                hold_in_plugin(20);
+                hold_in_plugin(10);
         assert_int_equal(warnings_now(), 0);
 }
 

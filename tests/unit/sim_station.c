@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * busbar-sim's stations against a central system of a few lines, on the same loop: the order of what they tell, what they
- * keep while they are offline, and that they do what they are told.
+ * busbar-sim's stations against a central system of a few lines, on the same loop: the order of what they tell, what
+ * they keep while they are offline, and that they do what they are told.
  *
  * test-sources: sdk/sim/bench.c sdk/sim/chance.c sdk/sim/curve.c sdk/sim/faults.c sdk/sim/inbound.c sdk/sim/journal.c
  * test-sources: sdk/sim/keys.c sdk/sim/messages.c sdk/sim/outbox.c sdk/sim/pace.c sdk/sim/station.c sdk/sim/stats.c
@@ -42,7 +42,7 @@ static struct {
         char url[128];
         struct seen seen[4000];
         size_t count;
-        int boots_pending;         /* so many BootNotifications are answered Pending */
+        int boots_pending; /* so many BootNotifications are answered Pending */
         const char *tag_status;
         int64_t next_id;
         const char *silent_action; /* not answered, and the link is cut, so many times */
@@ -140,7 +140,8 @@ static void handle(struct http_request *req, void *arg)
         (void)arg;
         for (size_t i = 0; i < req->header_count; i++)
                 if (bb_str_is(req->headers[i].name, "authorization"))
-                        snprintf(server.authorization, sizeof(server.authorization), "%.*s", BB_FMT(req->headers[i].value));
+                        snprintf(server.authorization, sizeof(server.authorization), "%.*s",
+                                 BB_FMT(req->headers[i].value));
         assert_int_equal(websocket_accept(req, NULL, NULL, &handler, NULL, &server.ws), BB_OK);
 }
 
@@ -280,7 +281,8 @@ static bb_str command(const char *action, const char *payload)
         const struct seen *last = NULL;
 
         assert_non_null(server.ws);
-        assert_int_equal(websocket_send(server.ws, BB_WS_TEXT, bb_print("[2,\"c\",\"%s\",%s]", action, payload)), BB_OK);
+        assert_int_equal(websocket_send(server.ws, BB_WS_TEXT, bb_print("[2,\"c\",\"%s\",%s]", action, payload)),
+                         BB_OK);
         for (int turns = 0; count_of("3") + count_of("4") == before; turns++) {
                 assert_true(turns < 1000);
                 loop_turn(10);
@@ -322,7 +324,8 @@ static void statuses_of_connector_one(char *ret, size_t room)
                         continue;
                 p = json(server.seen[i].payload);
                 if (bb_json_int(bb_json_get(p, "connectorId"), -1) == 1)
-                        snprintf(ret + strlen(ret), room - strlen(ret), "%.*s ", BB_FMT(bb_json_str(bb_json_get(p, "status"))));
+                        snprintf(ret + strlen(ret), room - strlen(ret), "%.*s ",
+                                 BB_FMT(bb_json_str(bb_json_get(p, "status"))));
         }
 }
 
@@ -331,7 +334,8 @@ static int64_t register_of(const bb_json *meter_values)
         bb_json *sampled = bb_json_get(bb_json_at(bb_json_get(meter_values, "meterValue"), 0), "sampledValue");
         int64_t wh = -1;
 
-        assert_true(bb_str_is(bb_json_str(bb_json_get(bb_json_at(sampled, 0), "measurand")), "Energy.Active.Import.Register"));
+        assert_true(bb_str_is(bb_json_str(bb_json_get(bb_json_at(sampled, 0), "measurand")),
+                              "Energy.Active.Import.Register"));
         assert_int_equal(str_to_int(bb_json_str(bb_json_get(bb_json_at(sampled, 0), "value")), &wh), BB_OK);
         return wh;
 }
@@ -503,12 +507,16 @@ static void a_station_is_configured(void **state)
 
         (void)state;
         wait_for("StatusNotification", 2);
-        assert_true(has(command("ChangeConfiguration", "{\"key\":\"MeterValueSampleInterval\",\"value\":\"15\"}"), "Accepted"));
+        assert_true(has(command("ChangeConfiguration", "{\"key\":\"MeterValueSampleInterval\",\"value\":\"15\"}"),
+                        "Accepted"));
         assert_int_equal(key_number(st, "MeterValueSampleInterval"), 15);
-        assert_true(has(command("ChangeConfiguration", "{\"key\":\"MeterValueSampleInterval\",\"value\":\"soon\"}"), "Rejected"));
-        assert_true(has(command("ChangeConfiguration", "{\"key\":\"NumberOfConnectors\",\"value\":\"4\"}"), "Rejected"));
+        assert_true(has(command("ChangeConfiguration", "{\"key\":\"MeterValueSampleInterval\",\"value\":\"soon\"}"),
+                        "Rejected"));
+        assert_true(
+                has(command("ChangeConfiguration", "{\"key\":\"NumberOfConnectors\",\"value\":\"4\"}"), "Rejected"));
         assert_true(has(command("ChangeConfiguration", "{\"key\":\"Unheard\",\"value\":\"4\"}"), "NotSupported"));
-        assert_true(has(command("ChangeConfiguration", "{\"key\":\"AuthorizationKey\",\"value\":\"hidden\"}"), "Accepted"));
+        assert_true(
+                has(command("ChangeConfiguration", "{\"key\":\"AuthorizationKey\",\"value\":\"hidden\"}"), "Accepted"));
         all = command("GetConfiguration", "{}");
         assert_true(has(all, "\"15\"") && has(all, "SupportedFeatureProfiles") && !has(all, "hidden"));
         assert_true(has(command("GetConfiguration", "{\"key\":[\"Unheard\"]}"), "\"unknownKey\":[\"Unheard\"]"));
@@ -526,10 +534,12 @@ static void triggered_messages_are_sent(void **state)
         wait_for("StatusNotification", 2);
         assert_true(has(command("TriggerMessage", "{\"requestedMessage\":\"BootNotification\"}"), "Accepted"));
         wait_for("BootNotification", 2);
-        assert_true(has(command("TriggerMessage", "{\"requestedMessage\":\"MeterValues\",\"connectorId\":1}"), "Accepted"));
+        assert_true(
+                has(command("TriggerMessage", "{\"requestedMessage\":\"MeterValues\",\"connectorId\":1}"), "Accepted"));
         wait_for("MeterValues", 1);
         assert_false(has(nth("MeterValues", 0)->payload, "transactionId"));
-        assert_true(has(command("TriggerMessage", "{\"requestedMessage\":\"FirmwareStatusNotification\"}"), "Accepted"));
+        assert_true(
+                has(command("TriggerMessage", "{\"requestedMessage\":\"FirmwareStatusNotification\"}"), "Accepted"));
         wait_for("FirmwareStatusNotification", 1);
         assert_true(has(command("TriggerMessage", "{\"requestedMessage\":\"Cake\"}"), "NotImplemented"));
 }
@@ -565,9 +575,21 @@ static void misbehaving_does_not_confuse_the_station_itself(void **state)
 
 static void curves_are_those_of_cars(void **state)
 {
-        struct curve ac = {.battery_wh = 50000, .soc = 0.5, .target_soc = 1, .most_w = 11040, .volts = 230, .phases = 3, .rate = 1};
-        struct curve dc = {.battery_wh = 60000, .soc = 0.2, .target_soc = 0.9, .most_w = 100000, .volts = 340, .phases = 1,
-                           .is_dc = 1, .rate = 1};
+        struct curve ac = {.battery_wh = 50000,
+                           .soc = 0.5,
+                           .target_soc = 1,
+                           .most_w = 11040,
+                           .volts = 230,
+                           .phases = 3,
+                           .rate = 1};
+        struct curve dc = {.battery_wh = 60000,
+                           .soc = 0.2,
+                           .target_soc = 0.9,
+                           .most_w = 100000,
+                           .volts = 340,
+                           .phases = 1,
+                           .is_dc = 1,
+                           .rate = 1};
         struct curve fast = dc;
         double wh;
 
