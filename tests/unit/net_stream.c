@@ -255,6 +255,34 @@ static void test_connect(void **state)
         assert_true(connect_result == BB_E_NOT_FOUND || connect_result == BB_E_UNAVAILABLE);
 }
 
+static void run_reader(void *arg)
+{
+        bb_stream *s = NULL;
+        char byte;
+        size_t n;
+
+        (void)arg;
+        connect_result = net_ops.connect(address, 0, &s);
+        if (connect_result < 0)
+                return;
+        served++;
+        connect_result = net_ops.read(s, &byte, 1, 20000, &n);
+        net_ops.close(s);
+}
+
+static void test_connected_ones_are_of_their_plugin(void **state)
+{
+        const struct bb_task_spec spec = {.size = sizeof(spec), .name = "test", .run = run_reader};
+
+        (void)state;
+        snprintf(address, sizeof(address), "127.0.0.1:%d", port);
+        assert_int_equal(task_spawn(PLUGIN_B, &spec, NULL), BB_OK);
+        TURN_UNTIL(served == 2); /* both ends */
+        stream_close_group(PLUGIN_B, NULL);
+        TURN_UNTIL(connect_result == BB_E_CLOSED);
+        TURN_UNTIL(ended == 1);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(int argc, char **argv)
@@ -262,7 +290,7 @@ int main(int argc, char **argv)
         const struct CMUnitTest tests[] = {
                 T(test_lines),       T(test_line_limit),        T(test_peer_leaves),
                 T(test_slow_reader), T(test_bytes_and_timeout), T(test_bad_addresses),
-                T(test_groups),      T(test_connect),
+                T(test_groups),      T(test_connect),           T(test_connected_ones_are_of_their_plugin),
         };
 
         if (argc > 1)

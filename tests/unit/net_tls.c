@@ -646,6 +646,53 @@ static void test_wss_checks_the_server(void **state)
         assert_int_equal(client_connect("localhost", path_of("ca.crt")), BB_E_UNAVAILABLE);
 }
 
+/* --- plain streams over TLS --- */
+
+static bb_err stream_result;
+static char stream_line[64];
+
+static void run_stream(void *arg)
+{
+        bb_stream *s = NULL;
+        bb_str line;
+
+        stream_result = net_ops.connect(arg, 1, &s);
+        if (stream_result < 0)
+                return;
+        stream_result = net_ops.write(s, BB_STR("GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n"));
+        if (stream_result == BB_OK)
+                stream_result = net_ops.read_line(s, 100, 5000, &line);
+        if (stream_result == BB_OK)
+                snprintf(stream_line, sizeof(stream_line), "%.*s", BB_FMT(line));
+        net_ops.close(s);
+}
+
+static bb_err stream_to(const char *host)
+{
+        char address[64];
+        const struct bb_task_spec spec = {.size = sizeof(spec), .name = "test", .run = run_stream, .arg = address};
+
+        snprintf(address, sizeof(address), "%s:%d", host, port);
+        stream_result = 1;
+        assert_int_equal(task_spawn(NULL, &spec, NULL), BB_OK);
+        TURN_UNTIL(stream_result != 1 && task_count() == 0);
+        return stream_result;
+}
+
+static void test_stream(void **state)
+{
+        (void)state;
+        assert_int_equal(stream_to("127.0.0.1"), BB_E_UNAVAILABLE); /* nobody whom the system trusts signed it */
+        setenv("SSL_CERT_FILE", path_of("ca.crt"), 1);
+        tls_client_reset();
+        assert_int_equal(stream_to("127.0.0.1"), BB_OK);
+        assert_string_equal(stream_line, "HTTP/1.1 200 OK");
+        assert_int_equal(stream_to("localhost"), BB_OK);
+        http_listener_set_tls(listener, context_b);
+        assert_int_equal(stream_to("localhost"), BB_E_UNAVAILABLE); /* another name */
+        unsetenv("SSL_CERT_FILE");
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(int argc, char **argv)
@@ -665,6 +712,7 @@ int main(int argc, char **argv)
                 T(test_reload),
                 T(test_wss),
                 T(test_wss_checks_the_server),
+                T(test_stream),
         };
         int failed;
 
