@@ -185,10 +185,12 @@ static int pass_on(int fd, int as)
 static void become_worker(void)
 {
         char *const argv[] = {"busbard", SUPERVISED_OPTION, "-c", (char *)(uintptr_t)super.config_path, NULL};
-        sigset_t none;
+        sigset_t held = super.signals;
 
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
+        /* Those that the worker handles wait until it can; a group of its own keeps the terminal's Ctrl-C from it. */
+        sigdelset(&held, SIGCHLD);
+        sigprocmask(SIG_SETMASK, &held, NULL);
+        setpgid(0, 0);
         if (!pass_on(super.page_fd, SUPERVISED_PAGE_FD) || !pass_on(super.trace_fd, SUPERVISED_TRACE_FD))
                 _exit(EXIT_FAILURE);
         for (int32_t i = 0; i < super.page->socket_count; i++)

@@ -10,7 +10,10 @@
 #include <unistd.h>
 
 #define LOOK_MS 50
-#define TENANTS_MS 25000 /* beyond the time for connections */
+#define TENANTS_MS 25000   /* beyond the time for connections */
+#define ONE_SIGNAL_MS 2000 /* a service manager tells every process, and the supervisor tells us, too */
+
+static int64_t begun_ms;
 
 static void stop_one(void *arg)
 {
@@ -67,12 +70,15 @@ void drain_begin(void)
         struct bb_task_spec spec = {.size = sizeof(spec), .flags = TASK_WITHOUT_TENANT, .name = "server.drain",
                                     .run = drain};
 
+        if (server.phase == SERVER_DRAINING && bb_mono_ms() - begun_ms < ONE_SIGNAL_MS)
+                return;
         if (server.phase == SERVER_DRAINING) {
                 bb_log(BB_WARN, "server.ended_at_once", "told a second time");
                 status_remove();
                 _exit(EXIT_FAILURE);
         }
         server.phase = SERVER_DRAINING;
+        begun_ms = bb_mono_ms();
         bb_log(BB_INFO, "server.draining", NULL, bb_kv_int("connections", (int64_t)listen_connections()));
         bb_timer_new(NULL, "server.drain_limit", (int64_t)server.config->server.drain.seconds * 1000 + TENANTS_MS, 0,
                      on_too_late, NULL);

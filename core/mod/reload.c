@@ -317,8 +317,11 @@ void reload_request(void)
         struct bb_task_spec spec = {.size = sizeof(spec), .flags = TASK_WITHOUT_TENANT, .name = "server.reload",
                                     .run = reload_task};
 
-        if (server.phase != SERVER_READY) {
-                bb_log(BB_WARN, "reload.refused", "the server is starting or ending");
+        if (server.phase == SERVER_DRAINING)
+                return;
+        /* What it started with may be older than what was written since. */
+        if (server.phase == SERVER_STARTING) {
+                server.reload_wanted = 1;
                 return;
         }
         if (server.reload_task != 0) {

@@ -9,8 +9,10 @@
 #include "mod/host.h"
 #include "net/client.h"
 #include "rt/loop.h"
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 struct server server;
 
@@ -42,6 +44,18 @@ static void on_reload_signal(evutil_socket_t number, short what, void *arg)
 
 static struct event *signals[3];
 
+/* What comes before the loop can take it waits; by default it would kill. */
+static void hold_signals(int how)
+{
+        sigset_t held;
+
+        sigemptyset(&held);
+        sigaddset(&held, SIGTERM);
+        sigaddset(&held, SIGINT);
+        sigaddset(&held, SIGHUP);
+        sigprocmask(how, &held, NULL);
+}
+
 static void watch_signals(void)
 {
         signals[0] = evsignal_new(loop_base(), SIGTERM, on_end_signal, NULL);
@@ -49,6 +63,7 @@ static void watch_signals(void)
         signals[2] = evsignal_new(loop_base(), SIGHUP, on_reload_signal, NULL);
         for (size_t i = 0; i < BB_COUNT(signals); i++)
                 event_add(signals[i], NULL);
+        hold_signals(SIG_UNBLOCK);
 }
 
 static void forget_signals(void)
@@ -58,6 +73,18 @@ static void forget_signals(void)
 }
 
 /* --- before the loop --- */
+
+/* A station is a descriptor. The soft limit is low for the sake of select(), which nobody here uses. */
+static void allow_many_files(void)
+{
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return;
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+                bb_log(BB_WARN, "server.file_limit", strerror(errno));
+}
 
 static bb_err open_state(void)
 {
@@ -142,7 +169,9 @@ void server_end(int status)
 int server_run(const struct server_options *options)
 {
         server.page = options->page;
+        hold_signals(SIG_BLOCK);
         signal(SIGPIPE, SIG_IGN);
+        allow_many_files();
         crash_install(options->page != NULL ? SUPERVISED_TRACE_FD : -1);
         server_read_configuration(options->config_path);
         exit_status = server_make_loop(server.config->errors.count);

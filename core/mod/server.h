@@ -34,7 +34,7 @@ struct server {
         struct config *config;
         struct supervised_page *page;
         int32_t phase;
-        int32_t reloading;
+        int32_t reload_wanted; /* asked for while it was starting */
         const char *waiting_for; /* why it is not ready yet */
         bb_task_id start_task, reload_task;
         size_t changing; /* tenants that a task starts or stops */

@@ -80,6 +80,8 @@ static void start_task(void *arg)
         if (err == BB_OK) {
                 bb_log(BB_INFO, "server.ready", NULL, bb_kv_cstr("version", PACKAGE_VERSION),
                        bb_kv_int("tenants", (int64_t)tenants_count()));
+                if (server.reload_wanted)
+                        reload_request();
                 return;
         }
         if (server.phase == SERVER_DRAINING)
