@@ -39,6 +39,7 @@ const struct bb_db_ops db_ops = {.size = sizeof(struct bb_db_ops),
                                  .job_list = job_list,
                                  .job_cancel = job_cancel,
                                  .audit_stmt = audit_stmt,
+                                 .audit_list = audit_list,
                                  .dead_letter_list = dead_letter_list,
                                  .dead_letter_replay = dead_letter_replay};
 

@@ -21,6 +21,8 @@ struct work {
         struct list link;
         bb_tenant *tenant;
         int32_t stopping;
+        int32_t starting;
+        int32_t runs_jobs;
         int32_t tasks; /* that run and use this struct */
         struct task *stopper;
         struct list subscribers;
@@ -36,7 +38,7 @@ struct subscriber {
         struct list link;
         struct work *work;
         bb_plugin_ref *who;
-        const char *plugin;
+        char *plugin;
         bb_str *patterns; /* for LIKE */
         size_t pattern_count;
         struct nap nap;
@@ -48,6 +50,8 @@ struct subscriber {
         int64_t round_ms; /* when it last read */
         int32_t passed;   /* events of others since the cursor was last written */
         int32_t attempts; /* made at the first event after the cursor */
+        int32_t running;  /* its task has not ended */
+        int32_t reserved;
 };
 
 struct bb_job {
@@ -106,6 +110,7 @@ BB_AWAIT bb_err subscribers_release(void);
 void subscriber_run(void *subscriber);
 
 /* dead_letter.c */
+BB_AWAIT bb_err audit_list(bb_str object, int64_t before, size_t limit, struct bb_audit_entry **ret, size_t *ret_count);
 BB_AWAIT bb_err dead_letter_list(bb_str before, size_t limit, struct bb_dead_letter **ret, size_t *ret_count);
 BB_AWAIT bb_err dead_letter_replay(bb_str id);
 

@@ -24,6 +24,9 @@ static const struct bb_query_param session_query[] = {
         {.name = "from", .type = BB_T_TIME, .about = "Started at this time or later."},
         {.name = "to", .type = BB_T_TIME, .about = "Started before this time."},
 };
+static const struct bb_query_param audit_query[] = {
+        {.name = "object", .type = BB_T_STR, .about = "Id of the object that was changed."},
+};
 static const struct bb_query_param command_query[] = {
         {.name = "timeout_ms",
          .type = BB_T_INT,
@@ -92,6 +95,19 @@ static const struct bb_route routes[] = {
         LIST("/v1/sessions/{id}/samples", "sessions:read", session_samples, Sample,
              "Meter samples of a session, oldest first"),
         LIST("/v1/cdrs", "sessions:read", cdrs_list, Cdr, "Charge detail records, newest first"),
+
+        LIST("/v1/reviews", "sessions:read", reviews_list, Review,
+             "Reports of stations that fit no session, newest first"),
+        LIST("/v1/audit", "audit:read", audit_entries, AuditEntry, "Who changed what, newest first",
+             BB_QUERY(audit_query)),
+        LIST("/v1/dead-letters", "events:read", dead_letters_list, DeadLetter, "Events that no attempt could deliver"),
+        {.method = "POST",
+         .path = "/v1/dead-letters/{id}/replay",
+         .permission = "events:write",
+         .handle = dead_letter_again,
+         .status = 202,
+         .flags = BB_ROUTE_IDEMPOTENT,
+         .summary = "Delivers one once more"},
 };
 
 static bb_err load(const struct bb_host *host, void **ret_self)

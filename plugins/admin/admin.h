@@ -57,6 +57,10 @@ BB_AWAIT bb_err session_read(bb_request *, bb_response *);
 BB_AWAIT bb_err session_samples(bb_request *, bb_response *);
 BB_AWAIT bb_err cdrs_list(bb_request *, bb_response *);
 BB_AWAIT bb_err command_send(bb_request *, bb_response *);
+BB_AWAIT bb_err audit_entries(bb_request *, bb_response *);
+BB_AWAIT bb_err reviews_list(bb_request *, bb_response *);
+BB_AWAIT bb_err dead_letters_list(bb_request *, bb_response *);
+BB_AWAIT bb_err dead_letter_again(bb_request *, bb_response *);
 
 extern const struct bb_shape Location BB_HIDDEN;
 extern const struct bb_shape LocationChange BB_HIDDEN;
@@ -72,6 +76,9 @@ extern const struct bb_shape Sample BB_HIDDEN;
 extern const struct bb_shape Cdr BB_HIDDEN;
 extern const struct bb_shape CommandPayload BB_HIDDEN;
 extern const struct bb_shape CommandOutcome BB_HIDDEN;
+extern const struct bb_shape AuditEntry BB_HIDDEN;
+extern const struct bb_shape Review BB_HIDDEN;
+extern const struct bb_shape DeadLetter BB_HIDDEN;
 
 extern const char *const session_states[];
 extern const char *const authorization_states[];

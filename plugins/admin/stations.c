@@ -8,8 +8,9 @@ static const char *const connector_states[] = {"Unknown",       "Available",   "
                                                "SuspendedEVSE", "SuspendedEV", "Finishing", "Reserved",
                                                "Unavailable",   "Faulted",     NULL};
 static const char *const admissions[] = {"admitted", "pending", "blocked", NULL};
-static const char *const verdicts[] = {
-        "ok", "unknown-station", "held-for-adoption", "wrong-password", "blocked", "too-many-attempts", NULL};
+static const char *const verdicts[] = {"ok",      "unknown-station",   "held-for-adoption", "wrong-password",
+                                       "blocked", "too-many-attempts", "handshake",         "second-connection",
+                                       NULL};
 
 #define AT(member) .offset = offsetof(struct bb_connector, member)
 static const struct bb_field connector_fields[] = {

@@ -6,7 +6,8 @@
  *
  * Errors of every waiting call: BB_E_UNAVAILABLE (the server is away, or went away before the answer: whether a commit
  * happened is then unknown, so writes are made idempotent by unique keys), BB_E_EXISTS (unique or exclusion violation),
- * BB_E_CONFLICT (foreign key, check, serialization), BB_E_TIMEOUT, BB_E_CANCELED, BB_E_INVALID (any other SQL error; logged).
+ * BB_E_CONFLICT (foreign key, check, serialization), BB_E_TIMEOUT, BB_E_CANCELED, BB_E_INVALID (any other SQL error;
+ * logged).
  */
 #ifndef BUSBAR_DB_H
 #define BUSBAR_DB_H
@@ -30,7 +31,8 @@ enum {
 
 struct bb_param {
         int32_t kind;
-        int32_t null_kind; /* BB_P_NULL: what it would be, so that one prepared statement serves; 0: the server guesses */
+        int32_t null_kind; /* BB_P_NULL: what it would be, so that one prepared statement serves; 0: the server guesses
+                            */
         bb_str str;
         int64_t num;
         const void *array;
@@ -46,7 +48,8 @@ struct bb_param {
 #define BB_BYTES(s) ((struct bb_param){.kind = BB_P_BYTES, .str = (s)})
 #define BB_UUID(s) ((struct bb_param){.kind = BB_P_UUID, .str = (s)})
 #define BB_NULL ((struct bb_param){.kind = BB_P_NULL})
-#define BB_INT_OR_NULL(has, n) ((struct bb_param){.kind = (has) ? BB_P_INT : BB_P_NULL, .null_kind = BB_P_INT, .num = (n)})
+#define BB_INT_OR_NULL(has, n)                                                                                         \
+        ((struct bb_param){.kind = (has) ? BB_P_INT : BB_P_NULL, .null_kind = BB_P_INT, .num = (n)})
 #define BB_TIME_OR_NULL(has, ms)                                                                                       \
         ((struct bb_param){.kind = (has) ? BB_P_TIME : BB_P_NULL, .null_kind = BB_P_TIME, .num = (ms)})
 #define BB_TEXT_ARRAY(a, n) ((struct bb_param){.kind = BB_P_TEXT_ARRAY, .array = (a), .count = (n)})
@@ -104,6 +107,18 @@ struct bb_dead_letter {
         int64_t created_ms, died_ms; /* the event; its last attempt */
         int32_t replaying;           /* somebody asked to try again, and that is still to come */
         int32_t reserved;
+        uint64_t room[4];
+};
+
+/* An entry of the audit log. */
+struct bb_audit_entry {
+        uint32_t size;
+        uint32_t reserved;
+        int64_t number; /* rises; counts all tenants' entries, so it is never shown to anybody as it is */
+        int64_t at_ms;
+        bb_str actor, action, object;
+        bb_str details; /* JSON, or BB_NONE */
+        uint64_t room[4];
 };
 
 enum { BB_JOB_QUEUED = 0, BB_JOB_RUNNING = 1, BB_JOB_SUCCEEDED = 2, BB_JOB_FAILED = 3, BB_JOB_CANCELED = 4 };
@@ -113,12 +128,13 @@ struct bb_job_info {
         int32_t state;
         bb_str id;
         bb_str type;
-        bb_str params; /* JSON */
-        bb_str result; /* JSON, BB_NONE until it succeeded */
-        bb_str error;  /* a sentence, when it failed */
-        int64_t done, total; /* total 0: unknown */
+        bb_str params;                            /* JSON */
+        bb_str result;                            /* JSON, BB_NONE until it succeeded */
+        bb_str error;                             /* a sentence, when it failed */
+        int64_t done, total;                      /* total 0: unknown */
         int64_t created_ms, started_ms, ended_ms; /* 0: not yet */
         int32_t attempts;
+        uint64_t room[4]; /* zero today; from it later minors take new members, since it crosses the line in arrays */
 };
 
 struct bb_batch;
@@ -132,8 +148,8 @@ struct bb_db_ops {
          * `count` results (in the task's memory). */
         BB_AWAIT bb_err (*run)(const struct bb_stmt *stmts, size_t count, bb_rows **ret_rows);
 
-        /* A transaction that needs its own results on the way. It holds a connection of the pool: never wait for anything
-         * else (a partner, a station) before it ends. Rolled back when the task ends with it open. */
+        /* A transaction that needs its own results on the way. It holds a connection of the pool: never wait for
+         * anything else (a partner, a station) before it ends. Rolled back when the task ends with it open. */
         BB_AWAIT bb_err (*begin)(bb_tx **ret_tx);
         BB_AWAIT bb_err (*tx_run)(bb_tx *, const struct bb_stmt *stmts, size_t count, bb_rows **ret_rows);
         BB_AWAIT bb_err (*commit)(bb_tx *);
@@ -144,20 +160,23 @@ struct bb_db_ops {
         int64_t (*rows_affected)(const bb_rows *);
         int32_t (*is_null)(const bb_rows *, size_t row, size_t column);
         bb_str (*get_str)(const bb_rows *, size_t row, size_t column);
-        int64_t (*get_int)(const bb_rows *, size_t row, size_t column, int64_t otherwise); /* integers and booleans */
+        int64_t (*get_int)(const bb_rows *, size_t row, size_t column, int64_t otherwise);  /* integers and booleans */
         int64_t (*get_time)(const bb_rows *, size_t row, size_t column, int64_t otherwise); /* timestamptz, epoch ms */
         bb_str (*get_bytes)(const bb_rows *, size_t row, size_t column);                    /* bytea, decoded */
 
-        /* Reads a large result in steps from one snapshot: `each` gets up to `step` rows at a time in memory that is gone
-         * after its return; an error it returns ends the scan and is passed on. `each` may wait. */
-        BB_AWAIT bb_err (*scan)(const struct bb_stmt *, size_t step, bb_err (*each)(const bb_rows *, void *arg), void *arg);
+        /* Reads a large result in steps from one snapshot: `each` gets up to `step` rows at a time in memory that is
+         * gone after its return; an error it returns ends the scan and is passed on. `each` may wait. */
+        BB_AWAIT bb_err (*scan)(const struct bb_stmt *, size_t step, bb_err (*each)(const bb_rows *, void *arg),
+                                void *arg);
 
-        /* Group commit. A batch gathers items of many tasks; while one flush commits, the next gathers. `flush` runs in a
-         * task of the batch's tenant with everything gathered (at most max_items) and writes it in one bb_db_run. When it
-         * fails other than by BB_E_UNAVAILABLE each item is flushed alone, so that only the guilty one fails. */
+        /* Group commit. A batch gathers items of many tasks; while one flush commits, the next gathers. `flush` runs in
+         * a task of the batch's tenant with everything gathered (at most max_items) and writes it in one bb_db_run.
+         * When it fails other than by BB_E_UNAVAILABLE each item is flushed alone, so that only the guilty one fails.
+         */
         bb_batch *(*batch_new)(bb_plugin_ref *who, bb_tenant *, const char *name, size_t max_items,
                                bb_err (*flush)(void *const *items, size_t count, void *arg), void *arg);
-        BB_AWAIT bb_err (*batch_submit)(bb_batch *, void *item); /* returns when the item is committed; the item outlives it */
+        BB_AWAIT bb_err (*batch_submit)(bb_batch *,
+                                        void *item); /* returns when the item is committed; the item outlives it */
         BB_AWAIT void (*batch_free)(bb_batch *);
 
         /* Milliseconds since the database was lost; 0 while it answers. Does not wait. */
@@ -169,30 +188,41 @@ struct bb_db_ops {
         /* Events. The statement goes into the same run() as the change. */
         struct bb_stmt (*event_stmt)(bb_str topic, bb_str key, bb_str payload_json);
         /* In load(): `handle` runs in a task per event of every tenant that has the plugin. topic may end in ".*".
-         * An error is retried with growing delay, ten times, then the event goes to the dead letters, and the next follows. */
+         * An error is retried with growing delay, ten times, then the event goes to the dead letters, and the next
+         * follows. */
         bb_err (*subscribe)(bb_plugin_ref *who, const char *topic,
                             bb_err (*handle)(const struct bb_event *, void *tenant_state));
 
-        /* Jobs. In load(): `work` runs in a task; it may run again after a crash, from the start, so it must be repeatable. */
+        /* Jobs. In load(): `work` runs in a task; it may run again after a crash, from the start, so it must be
+         * repeatable. */
         bb_err (*job_type)(bb_plugin_ref *who, const char *type,
                            bb_err (*work)(bb_job *, bb_str params_json, void *tenant_state, bb_str *ret_result_json,
                                           bb_str *ret_error));
         struct bb_stmt (*job_stmt)(const char *type, bb_str id, bb_str params_json); /* id: bb_uuid() */
-        BB_AWAIT bb_err (*job_progress)(bb_job *, int64_t done, int64_t total); /* BB_E_CANCELED when somebody cancelled it */
+        BB_AWAIT bb_err (*job_progress)(bb_job *, int64_t done,
+                                        int64_t total); /* BB_E_CANCELED when somebody cancelled it */
         bb_str (*job_id)(const bb_job *);
         BB_AWAIT bb_err (*job_get)(bb_str id, struct bb_job_info *ret);
-        /* Newest first, `limit` at most, of this type (NULL: all), created before the job `before` (BB_NONE: newest). */
-        BB_AWAIT bb_err (*job_list)(const char *type, bb_str before, size_t limit, struct bb_job_info **ret, size_t *ret_count);
+        /* Newest first, `limit` at most, of this type (NULL: all), created before the job `before` (BB_NONE: newest).
+         */
+        BB_AWAIT bb_err (*job_list)(const char *type, bb_str before, size_t limit, struct bb_job_info **ret,
+                                    size_t *ret_count);
         BB_AWAIT bb_err (*job_cancel)(bb_str id);
 
         /* An entry of the append-only audit log; goes into the same run() as the change. `actor` is who did it
          * (bb_request_actor), `details_json` may be BB_NONE. */
         struct bb_stmt (*audit_stmt)(bb_str actor, const char *action, bb_str object, bb_str details_json);
 
-        /* Events that nobody could handle. Newest first, `limit` at most, older than the letter `before` (BB_NONE: newest). */
-        BB_AWAIT bb_err (*dead_letter_list)(bb_str before, size_t limit, struct bb_dead_letter **ret, size_t *ret_count);
+        /* Events that nobody could handle. Newest first, `limit` at most, older than the letter `before` (BB_NONE:
+         * newest). */
+        BB_AWAIT bb_err (*dead_letter_list)(bb_str before, size_t limit, struct bb_dead_letter **ret,
+                                            size_t *ret_count);
         /* Has the event delivered to its plugin once more, at once; the letter goes when that succeeds. */
         BB_AWAIT bb_err (*dead_letter_replay)(bb_str id);
+        /* The audit log, newest first: entries about `object` (BB_NONE: all) with a smaller number than `before` (0:
+         * the newest). */
+        BB_AWAIT bb_err (*audit_list)(bb_str object, int64_t before, size_t limit, struct bb_audit_entry **ret,
+                                      size_t *ret_count);
 };
 
 extern const struct bb_db_ops *bb_db_ BB_HIDDEN;
@@ -325,6 +355,12 @@ static inline BB_AWAIT bb_err bb_dead_letter_replay(bb_str id)
 static inline struct bb_stmt bb_audit_stmt(bb_str actor, const char *action, bb_str object, bb_str details_json)
 {
         return bb_db_->audit_stmt(actor, action, object, details_json);
+}
+
+static inline BB_AWAIT bb_err bb_audit_list(bb_str object, int64_t before, size_t limit, struct bb_audit_entry **ret,
+                                            size_t *ret_count)
+{
+        return bb_db_->audit_list(object, before, limit, ret, ret_count);
 }
 
 #endif

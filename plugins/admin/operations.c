@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What an operator must be able to see and to repeat: the audit log, reports set aside, events that nobody could
+ * handle.
+ */
+#include "admin.h"
+
+struct audit_view {
+        uint64_t present;
+        int64_t at_ms;
+        bb_str actor, action, object;
+        bb_json *details;
+};
+#define AT(member) .offset = offsetof(struct audit_view, member)
+static const struct bb_field audit_fields[] = {
+        {.name = "at", .type = BB_T_TIME, .flags = BB_REQUIRED, AT(at_ms)},
+        {.name = "actor", .type = BB_T_STR, .flags = BB_REQUIRED, AT(actor)},
+        {.name = "action", .type = BB_T_STR, .flags = BB_REQUIRED, AT(action)},
+        {.name = "object", .type = BB_T_STR, .flags = BB_REQUIRED, AT(object)},
+        {.name = "details", .type = BB_T_JSON, AT(details)},
+};
+BB_SHAPE(AuditEntry, audit_view, 0, "Who changed what, and when.", audit_fields);
+#undef AT
+
+struct review_view {
+        uint64_t present;
+        bb_str id, station_id, kind, reason;
+        bb_json *report;
+        int64_t transaction_id, first_ms, last_ms, count;
+};
+#define AT(member) .offset = offsetof(struct review_view, member)
+static const struct bb_field review_fields[] = {
+        {.name = "id", .type = BB_T_STR, .flags = BB_REQUIRED, AT(id)},
+        {.name = "station_id", .type = BB_T_STR, .flags = BB_REQUIRED, AT(station_id)},
+        {.name = "kind", .type = BB_T_STR, .flags = BB_REQUIRED, AT(kind)},
+        {.name = "reason", .type = BB_T_STR, .flags = BB_REQUIRED, AT(reason)},
+        {.name = "transaction_id", .type = BB_T_INT, .flags = BB_REQUIRED, AT(transaction_id)},
+        {.name = "report", .type = BB_T_JSON, AT(report), .about = "What the station said."},
+        {.name = "first_at", .type = BB_T_TIME, .flags = BB_REQUIRED, AT(first_ms)},
+        {.name = "last_at", .type = BB_T_TIME, .flags = BB_REQUIRED, AT(last_ms)},
+        {.name = "count", .type = BB_T_INT, .flags = BB_REQUIRED, AT(count), .about = "How often the station said it."},
+};
+BB_SHAPE(Review, review_view, 0, "A station's report that fits no session: acknowledged, kept, never billed by itself.",
+         review_fields);
+#undef AT
+
+struct letter_view {
+        uint64_t present;
+        bb_str id, event_id, plugin, topic, key, error;
+        bb_json *payload;
+        int64_t attempts, created_ms, died_ms;
+        int32_t replaying;
+};
+#define AT(member) .offset = offsetof(struct letter_view, member)
+static const struct bb_field letter_fields[] = {
+        {.name = "id", .type = BB_T_STR, .flags = BB_REQUIRED, AT(id)},
+        {.name = "event_id", .type = BB_T_STR, .flags = BB_REQUIRED, AT(event_id)},
+        {.name = "plugin", .type = BB_T_STR, .flags = BB_REQUIRED, AT(plugin), .about = "That could not handle it."},
+        {.name = "topic", .type = BB_T_STR, .flags = BB_REQUIRED, AT(topic)},
+        {.name = "key", .type = BB_T_STR, .flags = BB_REQUIRED, AT(key)},
+        {.name = "payload", .type = BB_T_JSON, AT(payload)},
+        {.name = "error", .type = BB_T_STR, AT(error)},
+        {.name = "attempts", .type = BB_T_INT, .flags = BB_REQUIRED, AT(attempts)},
+        {.name = "created_at", .type = BB_T_TIME, .flags = BB_REQUIRED, AT(created_ms)},
+        {.name = "died_at", .type = BB_T_TIME, .flags = BB_REQUIRED, AT(died_ms)},
+        {.name = "replaying", .type = BB_T_BOOL, .flags = BB_REQUIRED, AT(replaying)},
+};
+BB_SHAPE(DeadLetter, letter_view, 0, "An event that a plugin could not handle after the last attempt.", letter_fields);
+#undef AT
+
+/* Stored JSON as a value; what cannot be read is left out. */
+static bb_json *json_of(bb_str text)
+{
+        struct bb_fault fault;
+        bb_json *value;
+
+        return text.len > 0 && bb_json_parse(text, &value, &fault) == BB_OK ? value : NULL;
+}
+
+/* The number of an entry counts all tenants' changes, so the cursor that holds it is sealed. */
+static bb_err audit_position(bb_str cursor, int64_t *ret)
+{
+        bb_str clear;
+
+        *ret = 0;
+        if (cursor.ptr == NULL)
+                return BB_OK;
+        TRY(bb_unseal("audit-cursor", cursor, &clear));
+        for (size_t i = 0; i < clear.len; i++)
+                *ret = *ret * 10 + (clear.ptr[i] - '0');
+        return BB_OK;
+}
+
+/* GET /v1/audit */
+BB_AWAIT bb_err audit_entries(bb_request *req, bb_response *res)
+{
+        struct bb_audit_entry *entries;
+        struct audit_view *views;
+        struct page page;
+        bb_str last = BB_NONE;
+        int64_t before;
+        size_t count;
+
+        TRY(page_of(req, res, &page));
+        if (audit_position(page.after, &before) < 0)
+                return bb_problem(res, BB_E_INVALID, 400, "bad-cursor",
+                                  BB_STR("The query parameter cursor is not one that this list gave out."));
+        TRY(bb_audit_list(bb_request_query(req, "object"), before, page.limit, &entries, &count));
+        views = BB_NEW_ARRAY(struct audit_view, count + 1);
+        for (size_t i = 0; i < count; i++)
+                views[i] = (struct audit_view){.at_ms = entries[i].at_ms,
+                                               .actor = entries[i].actor,
+                                               .action = entries[i].action,
+                                               .object = entries[i].object,
+                                               .details = json_of(entries[i].details)};
+        if (count > 0)
+                TRY(bb_seal("audit-cursor", bb_print("%lld", (long long)entries[count - 1].number), &last));
+        page_send(req, res, &AuditEntry, views, count, &page, last);
+        return BB_OK;
+}
+
+/* GET /v1/reviews */
+BB_AWAIT bb_err reviews_list(bb_request *req, bb_response *res)
+{
+        struct bb_aside *asides;
+        struct review_view *views;
+        struct page page;
+        size_t count;
+
+        TRY(page_of(req, res, &page));
+        TRY(charging->review_list(page.after, page.limit, &asides, &count));
+        views = BB_NEW_ARRAY(struct review_view, count + 1);
+        for (size_t i = 0; i < count; i++)
+                views[i] = (struct review_view){.id = asides[i].id,
+                                                .station_id = asides[i].station_id,
+                                                .kind = asides[i].kind,
+                                                .reason = asides[i].reason,
+                                                .report = json_of(asides[i].report),
+                                                .transaction_id = asides[i].transaction_id,
+                                                .first_ms = asides[i].first_ms,
+                                                .last_ms = asides[i].last_ms,
+                                                .count = asides[i].count};
+        page_send(req, res, &Review, views, count, &page, count > 0 ? asides[count - 1].id : BB_NONE);
+        return BB_OK;
+}
+
+/* GET /v1/dead-letters */
+BB_AWAIT bb_err dead_letters_list(bb_request *req, bb_response *res)
+{
+        struct bb_dead_letter *letters;
+        struct letter_view *views;
+        struct page page;
+        size_t count;
+
+        TRY(page_of(req, res, &page));
+        TRY(bb_dead_letter_list(page.after, page.limit, &letters, &count));
+        views = BB_NEW_ARRAY(struct letter_view, count + 1);
+        for (size_t i = 0; i < count; i++)
+                views[i] = (struct letter_view){.id = letters[i].id,
+                                                .event_id = letters[i].event_id,
+                                                .plugin = letters[i].plugin,
+                                                .topic = letters[i].topic,
+                                                .key = letters[i].key,
+                                                .error = letters[i].error,
+                                                .payload = json_of(letters[i].payload),
+                                                .attempts = letters[i].attempts,
+                                                .created_ms = letters[i].created_ms,
+                                                .died_ms = letters[i].died_ms,
+                                                .replaying = letters[i].replaying};
+        page_send(req, res, &DeadLetter, views, count, &page, count > 0 ? letters[count - 1].id : BB_NONE);
+        return BB_OK;
+}
+
+/* POST /v1/dead-letters/{id}/replay */
+BB_AWAIT bb_err dead_letter_again(bb_request *req, bb_response *res)
+{
+        bb_str id = bb_request_param(req, "id");
+        struct bb_stmt audit = bb_audit_stmt(bb_request_actor(req), "dead_letter.replay", id, BB_NONE);
+
+        TRY(bb_dead_letter_replay(id));
+        TRY(bb_db_run(&audit, 1, NULL));
+        bb_response_status(res, 202);
+        return BB_OK;
+}
