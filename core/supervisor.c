@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Keeps a worker running. This process parses no request and runs no plugin: it holds the listening sockets, the embedded
- * database, and a page of memory in which the worker notes what it is doing, so that a crash can be explained.
+ * Keeps a worker running. This process parses no request and runs no plugin: it holds the listening sockets, the
+ * embedded database, and a page of memory in which the worker notes what it is doing, so that a crash can be explained.
  */
 #include "supervisor.h"
 #include "base/log.h"
@@ -247,7 +247,8 @@ static bb_str read_backtrace(void)
         return (bb_str){.ptr = text, .len = n > 0 ? (size_t)n : 0};
 }
 
-/* Being killed from outside (an operator, the kernel out of memory) says nothing about the plugin that happened to run. */
+/* Being killed from outside (an operator, the kernel out of memory) says nothing about the plugin that happened to run.
+ */
 static int32_t is_plugins_fault(int status)
 {
         if (super.page->crumb.plugin[0] == '\0')
@@ -285,7 +286,8 @@ static void report_death(int status)
         super.backoff_ms = 0;
         memset(super.deaths_ms, 0, sizeof(super.deaths_ms));
         bb_log(BB_ERROR, "plugin.quarantined",
-               "a plugin crashed the server three times within ten minutes and is not loaded any more; SIGHUP or removing "
+               "a plugin crashed the server three times within ten minutes and is not loaded any more; SIGHUP or "
+               "removing "
                "the file tries it again",
                bb_kv_cstr("plugin", crumb.plugin), bb_kv_cstr("file", super.quarantine_file));
 }

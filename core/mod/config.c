@@ -62,8 +62,7 @@ static void resolve_paths(struct config *config)
         absolute_all(config, &server->plugin_folders);
         default_plugin_folders(config);
         if (server->master_key_file.ptr == NULL)
-                server->master_key_file =
-                        arena_print(config->arena, "%.*s/master.key", BB_FMT(server->state_folder));
+                server->master_key_file = arena_print(config->arena, "%.*s/master.key", BB_FMT(server->state_folder));
         absolute(config, &server->master_key_file);
         if (server->http.tls != NULL) {
                 absolute(config, &server->http.tls->certificate);
@@ -303,6 +302,6 @@ const struct config_tenant *config_find_tenant(const struct config *config, bb_s
 struct config_source config_tenant_source(const struct config_tenant *tenant, const struct config *config,
                                           struct config_errors *errors)
 {
-        return (struct config_source){.name = tenant->file, .folder = config->folder, .arena = tenant->arena,
-                                      .errors = errors};
+        return (struct config_source){
+                .name = tenant->file, .folder = config->folder, .arena = tenant->arena, .errors = errors};
 }

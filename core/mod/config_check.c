@@ -181,7 +181,8 @@ static void check_addresses(const struct config_source *source, const char *path
 
         for (size_t i = 0; i < addresses->count; i++)
                 if (!config_is_address(items[i]))
-                        COMPLAIN(source, path, "expected address:port (\"127.0.0.1:8080\", \"[::]:443\"), found \"%.*s\"",
+                        COMPLAIN(source, path,
+                                 "expected address:port (\"127.0.0.1:8080\", \"[::]:443\"), found \"%.*s\"",
                                  BB_FMT(items[i]));
 }
 
@@ -204,8 +205,8 @@ static void check_proxies(const struct config_source *source, const struct bb_ar
 
         for (size_t i = 0; i < proxies->count; i++)
                 if (config_network_parse(items[i], &ignored) < 0)
-                        COMPLAIN(source, "trusted_proxies", "expected an address or a network (\"10.0.0.0/8\"), found \"%.*s\"",
-                                 BB_FMT(items[i]));
+                        COMPLAIN(source, "trusted_proxies",
+                                 "expected an address or a network (\"10.0.0.0/8\"), found \"%.*s\"", BB_FMT(items[i]));
 }
 
 static void check_database(const struct config_source *source, const struct config_database *database)

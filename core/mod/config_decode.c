@@ -127,7 +127,8 @@ static void wrong(struct decoder *d, const struct config_node *node, bb_str path
         bb_str expected = expected_text(arena, field);
         bb_str found = found_text(arena, node, field->flags & BB_SECRET);
 
-        fault(d, node->line, path, "expected %.*s%s, found %.*s", BB_FMT(expected), about_text(arena, field), BB_FMT(found));
+        fault(d, node->line, path, "expected %.*s%s, found %.*s", BB_FMT(expected), about_text(arena, field),
+              BB_FMT(found));
 }
 
 static bb_str path_join(struct decoder *d, bb_str path, bb_str name)
@@ -240,7 +241,8 @@ static void decode_scalar(struct decoder *d, const struct config_node *node, bb_
 {
         bb_str why = BB_NONE;
 
-        if (node->kind != CONFIG_SCALAR || config_is_null(node) || (wants_plain(field->type) && !node->plain && !node->secret)) {
+        if (node->kind != CONFIG_SCALAR || config_is_null(node) ||
+            (wants_plain(field->type) && !node->plain && !node->secret)) {
                 wrong(d, node, path, field);
                 return;
         }
@@ -267,8 +269,12 @@ static size_t scalar_size(int32_t type)
 static void decode_items(struct decoder *d, const struct config_node *node, bb_str path, const struct bb_field *field,
                          struct bb_array *ret)
 {
-        struct bb_field item = {.name = field->name, .type = field->item, .flags = field->flags, .scale = field->scale,
-                                .values = field->values, .about = field->about};
+        struct bb_field item = {.name = field->name,
+                                .type = field->item,
+                                .flags = field->flags,
+                                .scale = field->scale,
+                                .values = field->values,
+                                .about = field->about};
         size_t size = field->item != 0 ? scalar_size(field->item) : field->shape->struct_size;
         size_t i = 0;
 

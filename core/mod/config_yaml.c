@@ -4,9 +4,9 @@
  * document, maps with scalar keys, lists, scalars, and the tags !file and !env for secrets. Anchors and aliases are
  * refused: they are what makes a small file expand without end.
  */
-#include "mod/config_tree.h"
 #include "base/buf.h"
 #include "base/str.h"
+#include "mod/config_tree.h"
 #include "mod/crypto.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -3,8 +3,8 @@
  * The end in good order: not ready, no new connections, stations sent away at a set rate, requests finished, tenants
  * stopped. A second signal or the time limit ends it at once; whatever was acknowledged is committed anyway.
  */
-#include "mod/server.h"
 #include "mod/firm.h"
+#include "mod/server.h"
 #include "rt/loop.h"
 #include <stdlib.h>
 #include <unistd.h>
@@ -67,8 +67,8 @@ static void drain(void *arg)
 
 void drain_begin(void)
 {
-        struct bb_task_spec spec = {.size = sizeof(spec), .flags = TASK_WITHOUT_TENANT, .name = "server.drain",
-                                    .run = drain};
+        struct bb_task_spec spec = {
+                .size = sizeof(spec), .flags = TASK_WITHOUT_TENANT, .name = "server.drain", .run = drain};
 
         if (server.phase == SERVER_DRAINING && bb_mono_ms() - begun_ms < ONE_SIGNAL_MS)
                 return;

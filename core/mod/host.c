@@ -20,9 +20,9 @@
 #include <sys/stat.h>
 
 static const struct registry_core_entry core_tables[] = {
-        {"log/1", &base_log_ops},   {"rt/1", &rt_ops},   {"json/1", &base_json_ops}, {"db/1", &db_ops},
-        {"http/1", &http_ops},      {"net/1", &net_ops}, {"bus/1", &bus_local_ops},  {"crypto/1", &crypto_ops},
-        {NULL, NULL},
+        {"log/1", &base_log_ops},  {"rt/1", &rt_ops},         {"json/1", &base_json_ops},
+        {"db/1", &db_ops},         {"http/1", &http_ops},     {"net/1", &net_ops},
+        {"bus/1", &bus_local_ops}, {"crypto/1", &crypto_ops}, {NULL, NULL},
 };
 
 static bb_str state_root;
@@ -119,7 +119,8 @@ static bb_err host_provide(bb_plugin_ref *who, const char *interface, const void
         err = who->loading ? registry_provide(who, interface, ops) : BB_E_CONFLICT;
         if (err < 0)
                 bb_log(BB_WARN, "plugin.provide_refused",
-                       err == BB_E_CONFLICT ? "interfaces are provided in load() only" : "no name like \"name/1\", or taken",
+                       err == BB_E_CONFLICT ? "interfaces are provided in load() only"
+                                            : "no name like \"name/1\", or taken",
                        bb_kv_cstr("plugin", who->name), bb_kv_cstr("interface", interface != NULL ? interface : ""));
         return err;
 }
@@ -129,7 +130,8 @@ static const void *host_provider(bb_plugin_ref *who, const char *interface, size
         struct bb_plugin_ref *plugin;
         const void *ops;
 
-        /* Not only what is declared: providers that come later may need the asking plugin itself (drivers and charging). */
+        /* Not only what is declared: providers that come later may need the asking plugin itself (drivers and
+         * charging). */
         if (!is_plugin(who) || interface == NULL)
                 return NULL;
         ops = registry_provider(interface, index, &plugin);

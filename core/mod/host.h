@@ -7,7 +7,8 @@
 
 #include "mod/plugin.h"
 
-/* Names the core's tables to the registry, and says to rt, log, db and net how plugins are called. Before the first plugin. */
+/* Names the core's tables to the registry, and says to rt, log, db and net how plugins are called. Before the first
+ * plugin. */
 void host_init(void);
 /* Where bb_state_folder() makes folders; kept. BB_NONE: forgets all of them. */
 void host_set_state_folder(bb_str absolute);

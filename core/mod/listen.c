@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Listeners and certificates. A socket comes from the supervisor when it has one for the address, so that a crash of the
- * worker refuses no connection; otherwise it is opened here.
+ * Listeners and certificates. A socket comes from the supervisor when it has one for the address, so that a crash of
+ * the worker refuses no connection; otherwise it is opened here.
  */
 #include "base/list.h"
 #include "mod/server.h"

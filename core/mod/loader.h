@@ -15,9 +15,9 @@ struct loader_folders {
         size_t count;
 };
 
-/* Loads those of `names` that are not loaded yet. Which failed, and why, their refs say (plugin_named); plugins that failed
- * before are tried again. `quarantined` names (may be NULL, count 0) are not touched at all. Blocks while the child
- * runs: at start, or in two steps on a running loop (loader_probe on a worker thread, then loader_load). */
+/* Loads those of `names` that are not loaded yet. Which failed, and why, their refs say (plugin_named); plugins that
+ * failed before are tried again. `quarantined` names (may be NULL, count 0) are not touched at all. Blocks while the
+ * child runs: at start, or in two steps on a running loop (loader_probe on a worker thread, then loader_load). */
 struct loader_plan;
 struct loader_plan *loader_plan_new(const struct loader_folders *, const bb_str *names, size_t count,
                                     const bb_str *quarantined, size_t quarantined_count);

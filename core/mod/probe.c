@@ -110,7 +110,7 @@ static const struct {
         const char *word;
         void (*take)(struct probe *, struct probe_plugin *, bb_str);
 } words[] = {
-        {"begin", on_begin}, {"opened", on_opened}, {"needs", on_needs},       {"after", on_after},
+        {"begin", on_begin}, {"opened", on_opened}, {"needs", on_needs},        {"after", on_after},
         {"ok", on_ok},       {"stuck", on_stuck},   {"provides", add_provided}, {"refused", on_refused},
 };
 
@@ -235,9 +235,10 @@ static void blame(struct probe *probe, int late, int status)
 
         p->state = PROBE_CRASHED;
         if (late)
-                p->why = arena_print(probe->arena, "plugin %s is quarantined: it does not come back from %s within %d s",
-                                     p->name, probe->doing, (int)(probe_timeout_ms / 1000))
-                                 .ptr;
+                p->why =
+                        arena_print(probe->arena, "plugin %s is quarantined: it does not come back from %s within %d s",
+                                    p->name, probe->doing, (int)(probe_timeout_ms / 1000))
+                                .ptr;
         else if (WIFSIGNALED(status))
                 p->why = arena_print(probe->arena, "plugin %s is quarantined: it crashed in %s (%s)", p->name,
                                      probe->doing, strsignal(WTERMSIG(status)))

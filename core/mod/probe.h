@@ -20,7 +20,7 @@ struct probe_plugin {
         const char *name, *path;
         int32_t state;
         int32_t reserved;
-        const char *why; /* refused, crashed */
+        const char *why;                         /* refused, crashed */
         const char **needs, **after, **provides; /* needs and after ended by NULL, or NULL */
         size_t provide_count;
 };

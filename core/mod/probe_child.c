@@ -148,8 +148,7 @@ static size_t take_arguments(int argc, char **argv, struct candidate *candidates
         for (int i = 0; i < argc; i++) {
                 bb_str pair = bb_cstr(argv[i]);
                 ptrdiff_t equals = str_find(pair, '=');
-                struct bb_plugin_ref *ref =
-                        equals > 0 ? loader_ref_new(str_sub(pair, 0, (size_t)equals)) : NULL;
+                struct bb_plugin_ref *ref = equals > 0 ? loader_ref_new(str_sub(pair, 0, (size_t)equals)) : NULL;
 
                 if (ref != NULL)
                         candidates[count++] = (struct candidate){.ref = ref, .path = argv[i] + equals + 1};

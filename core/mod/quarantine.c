@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which plugins crash too often: see quarantine.h. The file is for people (removing it lifts the quarantine) and for the
- * next run; what counts within a run is in memory, so that a full disk changes nothing.
+ * Which plugins crash too often: see quarantine.h. The file is for people (removing it lifts the quarantine) and for
+ * the next run; what counts within a run is in memory, so that a full disk changes nothing.
  */
 #include "mod/quarantine.h"
 #include "base/buf.h"

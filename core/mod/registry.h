@@ -39,8 +39,8 @@ struct registry_node {
         int32_t placed;
         int32_t reserved;
 };
-/* Puts what can load into ret_order (room for `count`), each after what it needs, and after what it should follow unless
- * that makes a circle. Returns how many; the others have a problem. */
+/* Puts what can load into ret_order (room for `count`), each after what it needs, and after what it should follow
+ * unless that makes a circle. Returns how many; the others have a problem. */
 size_t registry_order(struct registry_node *, size_t count, struct arena *, size_t *ret_order);
 
 #endif

@@ -74,8 +74,8 @@ static int32_t has_news(const struct tenant *tenant)
         for (size_t i = 0; i < tenant->plugin_count; i++) {
                 const struct bb_plugin_ref *ref = plugin_named(tenant->plugins[i].name);
 
-                if (tenant->plugins[i].status == TENANT_PLUGIN_FAILED && tenant->plugins[i].config == NULL && ref != NULL &&
-                    ref->state == PLUGIN_LOADED)
+                if (tenant->plugins[i].status == TENANT_PLUGIN_FAILED && tenant->plugins[i].config == NULL &&
+                    ref != NULL && ref->state == PLUGIN_LOADED)
                         return 1;
         }
         return 0;
@@ -314,8 +314,8 @@ static void reload_task(void *arg)
 
 void reload_request(void)
 {
-        struct bb_task_spec spec = {.size = sizeof(spec), .flags = TASK_WITHOUT_TENANT, .name = "server.reload",
-                                    .run = reload_task};
+        struct bb_task_spec spec = {
+                .size = sizeof(spec), .flags = TASK_WITHOUT_TENANT, .name = "server.reload", .run = reload_task};
 
         if (server.phase == SERVER_DRAINING)
                 return;

@@ -185,4 +185,3 @@ int server_run(const struct server_options *options)
         clean_up();
         return exit_status;
 }
-

@@ -34,7 +34,7 @@ struct server {
         struct config *config;
         struct supervised_page *page;
         int32_t phase;
-        int32_t reload_wanted; /* asked for while it was starting */
+        int32_t reload_wanted;   /* asked for while it was starting */
         const char *waiting_for; /* why it is not ready yet */
         bb_task_id start_task, reload_task;
         size_t changing; /* tenants that a task starts or stops */
@@ -82,8 +82,10 @@ bb_err listen_operation(const struct config_server *);
 /* Opens what is configured and not open yet; on an error nothing has changed. */
 bb_err listen_public(const struct config_server *, const struct tls_set *);
 void listen_close_missing(const struct config_server *); /* drains those that are no longer configured */
-/* Certificates of the listeners and of these tenants, read but not in use yet. NULL with a sentence when one is wrong. */
-struct tls_set *tls_set_read(const struct config_server *, struct tenant *const *tenants, size_t count, bb_str *ret_why);
+/* Certificates of the listeners and of these tenants, read but not in use yet. NULL with a sentence when one is wrong.
+ */
+struct tls_set *tls_set_read(const struct config_server *, struct tenant *const *tenants, size_t count,
+                             bb_str *ret_why);
 void tls_set_apply(struct tls_set *); /* and frees it */
 void tls_set_free(struct tls_set *);
 void listen_drain(int32_t websockets_per_second);

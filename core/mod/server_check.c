@@ -56,7 +56,8 @@ int server_check(const char *config_path)
         size_t problems;
         int status;
 
-        /* A fault in a tenant's file is no reason not to look for others; without busbar.yaml there is nothing to look at. */
+        /* A fault in a tenant's file is no reason not to look for others; without busbar.yaml there is nothing to look
+         * at. */
         server_read_configuration(config_path);
         status = server_make_loop(config_knows_tenants(server.config) ? 0 : server.config->errors.count);
         if (status != 0)

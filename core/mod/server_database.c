@@ -16,8 +16,7 @@ static struct embedded embedded; /* without a supervisor the cluster is our own 
 bb_err server_find_database(void)
 {
         const struct config_database *database = &server.config->server.database;
-        struct embedded_config cluster = {.state = server.state_folder.ptr,
-                                          .bindir = database->bin_folder.ptr};
+        struct embedded_config cluster = {.state = server.state_folder.ptr, .bindir = database->bin_folder.ptr};
         bb_str why = BB_NONE;
 
         if (!bb_str_is(database->url, "embedded")) {

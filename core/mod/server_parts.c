@@ -162,8 +162,11 @@ BB_AWAIT void server_change_tenants(void (*change)(void *arg), void *const *args
 
         server.changing += count;
         for (size_t i = 0; i < count; i++) {
-                struct bb_task_spec spec = {.size = sizeof(spec), .flags = TASK_WITHOUT_TENANT, .name = "tenant.change",
-                                            .run = run_change, .arg = &changes[i]};
+                struct bb_task_spec spec = {.size = sizeof(spec),
+                                            .flags = TASK_WITHOUT_TENANT,
+                                            .name = "tenant.change",
+                                            .run = run_change,
+                                            .arg = &changes[i]};
 
                 changes[i] = (struct change){.change = change, .arg = args[i], .done = done, .left = &left};
                 if (task_spawn(NULL, &spec, NULL) < 0)

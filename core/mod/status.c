@@ -21,7 +21,8 @@
 
 bb_err status_make_folder(bb_str path)
 {
-        /* With its parents, as mkdir -p does; others may pass (the embedded database runs as a user of its own), not look. */
+        /* With its parents, as mkdir -p does; others may pass (the embedded database runs as a user of its own), not
+         * look. */
         for (size_t i = 1; i <= path.len; i++) {
                 bb_str part = {.ptr = path.ptr, .len = i};
 

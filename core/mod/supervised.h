@@ -38,8 +38,8 @@ struct supervised_page {
  * children. NULL when there is none. */
 struct supervised_page *supervised_attach(void);
 
-/* Signals that mean a defect: a backtrace on stderr and into SUPERVISED_TRACE_FD, then the default action. Sanitizers keep
- * their own handlers. */
+/* Signals that mean a defect: a backtrace on stderr and into SUPERVISED_TRACE_FD, then the default action. Sanitizers
+ * keep their own handlers. */
 void crash_install(int trace_fd);
 
 #endif

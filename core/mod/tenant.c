@@ -103,8 +103,8 @@ static void run_check(const struct tenant *tenant, const struct tenant_plugin *p
         complaint = p->ref->is.check(p->config);
         task_leave_plugin(before);
         if (complaint != NULL)
-                config_error(errors, tenant->config->file, p->line, arena_print(errors->arena, "plugins.%s", p->ref->name).ptr,
-                             "%s", complaint);
+                config_error(errors, tenant->config->file, p->line,
+                             arena_print(errors->arena, "plugins.%s", p->ref->name).ptr, "%s", complaint);
 }
 
 static void decode_options(struct tenant *tenant, struct tenant_plugin *p, const struct config *config,
@@ -194,7 +194,8 @@ struct tenant *tenant_new(struct config_tenant *config, const struct config *sna
                 if (p->ref != NULL && p->ref->state == PLUGIN_LOADED)
                         decode_options(tenant, p, snapshot, errors);
                 else
-                        tenant_plugin_fail(tenant, p, p->ref != NULL && p->ref->why != NULL ? p->ref->why : "not loaded");
+                        tenant_plugin_fail(tenant, p,
+                                           p->ref != NULL && p->ref->why != NULL ? p->ref->why : "not loaded");
         }
         check_needs(tenant);
         return tenant;
@@ -232,7 +233,8 @@ void *tenant_plugin_state(const struct bb_plugin_ref *ref, const bb_tenant *t)
 {
         const struct tenant_plugin *p = entry_of(ref, tenant_of(t));
 
-        return p != NULL && (p->status == TENANT_PLUGIN_RUNNING || p->status == TENANT_PLUGIN_CHANGING) ? p->state : NULL;
+        return p != NULL && (p->status == TENANT_PLUGIN_RUNNING || p->status == TENANT_PLUGIN_CHANGING) ? p->state
+                                                                                                        : NULL;
 }
 
 bb_str tenant_option(const bb_tenant *t, const char *name)

@@ -47,8 +47,8 @@ struct tenant {
 };
 
 /* --- tenant.c --- */
-/* Decodes the options of its plugins, which are loaded by now; faults of options go to `errors`. A plugin that cannot run
- * is no error: it is FAILED and says why. Never NULL. */
+/* Decodes the options of its plugins, which are loaded by now; faults of options go to `errors`. A plugin that cannot
+ * run is no error: it is FAILED and says why. Never NULL. */
 struct tenant *tenant_new(struct config_tenant *, const struct config *, struct config_errors *errors);
 void tenant_free(struct tenant *);
 struct tenant *tenant_of(const bb_tenant *); /* NULL when it is none */
@@ -66,8 +66,8 @@ void tenant_show_metrics(struct tenant *);
 int32_t tenant_problem(const struct tenant *, size_t index, const struct tenant_plugin **ret_plugin, bb_str *ret_text);
 
 /* --- tenant_run.c: in a task without a tenant --- */
-/* Starts what is OFF, in order; then its events and jobs. Waits for the database as long as it takes. BB_E_CANCELED when
- * the process is ending. */
+/* Starts what is OFF, in order; then its events and jobs. Waits for the database as long as it takes. BB_E_CANCELED
+ * when the process is ending. */
 BB_AWAIT bb_err tenant_start(struct tenant *);
 /* Tries those again that failed to start. 1 when any runs now that did not before. */
 BB_AWAIT int32_t tenant_start_failed(struct tenant *);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whatever somebody writes into a configuration file: it is read as busbar.yaml and as a tenant's file. Either there are
- * errors, each a line that names the file, or a struct that passes every check. With FUZZ_MAIN it is a program that
+ * Whatever somebody writes into a configuration file: it is read as busbar.yaml and as a tenant's file. Either there
+ * are errors, each a line that names the file, or a struct that passes every check. With FUZZ_MAIN it is a program that
  * replays the files named on its command line.
  */
 #include "base/str.h"
@@ -29,7 +29,8 @@ static void check_lines(const struct config_errors *errors)
 static void read_as(bb_str text, const struct bb_shape *shape, int32_t is_tenant)
 {
         struct config_errors errors = {.arena = arena_current};
-        struct config_source source = {.name = "x.yaml", .folder = "/nonexistent", .arena = arena_current, .errors = &errors};
+        struct config_source source = {
+                .name = "x.yaml", .folder = "/nonexistent", .arena = arena_current, .errors = &errors};
         void *object = arena_alloc(arena_current, shape->struct_size);
         struct config_node *plugins;
         size_t faults;

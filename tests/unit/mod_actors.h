@@ -60,8 +60,8 @@ static inline int actors_run(char *const *argv)
 static inline int actors_make(const char *file, const char *const *parts)
 {
         char out[256], source[1024], include[1100];
-        char *argv[32] = {"cc", "-std=gnu17", "-D_GNU_SOURCE", "-shared", "-fPIC", "-fvisibility=hidden", "-o", out, source,
-                          include};
+        char *argv[32] = {"cc", "-std=gnu17", "-D_GNU_SOURCE", "-shared", "-fPIC", "-fvisibility=hidden",
+                          "-o", out,          source,          include};
         size_t n = 10;
 
         snprintf(out, sizeof(out), "%s/%s.so", actors_folder, file);

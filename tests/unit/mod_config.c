@@ -129,7 +129,8 @@ static void test_everything(void **state)
                  "watchdog: {warn_ms: 50, abort_ms: 0}\n"
                  "drain: {seconds: 1, websockets_per_second: 2}\n");
         assert_int_equal(c->errors.count, 0);
-        assert_true(str_starts(c->server.state_folder, BB_STR("/")) && str_ends(c->server.state_folder, BB_STR("/state")));
+        assert_true(str_starts(c->server.state_folder, BB_STR("/")) &&
+                    str_ends(c->server.state_folder, BB_STR("/state")));
         assert_true(str_ends(c->server.master_key_file, BB_STR("/state/master.key")));
         assert_true(bb_str_is(((bb_str *)c->server.plugin_folders.items)[1], "/opt/plugins"));
         assert_int_equal(c->server.http.listen.count, 2);
@@ -208,13 +209,13 @@ static void test_digest(void **state)
 static const struct {
         const char *yaml, *line;
 } wrong[] = {
-        {"http:\n  listen: 8080\n",
-         "busbar.yaml:2: http.listen: expected a list of at most 16 items (addresses for http, \"127.0.0.1:8080\"), found "
-         "\"8080\""},
+        {"http:\n  listen: 8080\n", "busbar.yaml:2: http.listen: expected a list of at most 16 items (addresses for "
+                                    "http, \"127.0.0.1:8080\"), found "
+                                    "\"8080\""},
         {"http:\n  listen: [\"8080\"]\n",
          "busbar.yaml:2: http.listen: expected address:port (\"127.0.0.1:8080\", \"[::]:443\"), found \"8080\""},
-        {"http:\n  listen: [\"localhost:80\"]\n",
-         "busbar.yaml:2: http.listen: expected address:port (\"127.0.0.1:8080\", \"[::]:443\"), found \"localhost:80\""},
+        {"http:\n  listen: [\"localhost:80\"]\n", "busbar.yaml:2: http.listen: expected address:port "
+                                                  "(\"127.0.0.1:8080\", \"[::]:443\"), found \"localhost:80\""},
         {"http:\n  liste: [\"127.0.0.1:1\"]\n", "busbar.yaml:2: http.liste: unknown key: did you mean \"listen\"?"},
         {"{}", "busbar.yaml: http: expected addresses under listen or tls.listen, found none"},
         {MINIMAL "operatoin: {}\n", "busbar.yaml:3: operatoin: unknown key: did you mean \"operation\"?"},
@@ -233,13 +234,13 @@ static const struct {
         {MINIMAL "log:\n  level: loud\n",
          "busbar.yaml:4: log.level: expected one of debug, info, warn, error (the least level that is written), found "
          "\"loud\""},
-        {MINIMAL "log: info\n",
-         "busbar.yaml:3: log: expected a mapping of names to values (log), found \"info\""},
+        {MINIMAL "log: info\n", "busbar.yaml:3: log: expected a mapping of names to values (log), found \"info\""},
         {MINIMAL "workers: 1\nworkers: 2\n", "busbar.yaml:4: the key \"workers\" is there twice, first in line 3"},
         {MINIMAL "log: &l {level: info}\n",
          "busbar.yaml:3: anchors (&l) and aliases are not allowed here: write the value out"},
         {MINIMAL "log: *l\n", "busbar.yaml:3: aliases (*l) are not allowed here: write the value out"},
-        {MINIMAL "workers: !!int 3\n", "busbar.yaml:3: the tag tag:yaml.org,2002:int is unknown: only !file and !env are"},
+        {MINIMAL "workers: !!int 3\n",
+         "busbar.yaml:3: the tag tag:yaml.org,2002:int is unknown: only !file and !env are"},
         {MINIMAL "? [a, b]\n: 1\n", "busbar.yaml:3: a key must be plain text"},
         {MINIMAL "---\nworkers: 2\n", "busbar.yaml:3: a second document (\"---\") is not allowed"},
         {"- a\n", "busbar.yaml:1: expected a mapping of names to values, found a list"},
@@ -256,7 +257,8 @@ static const struct {
         {"http:\n  tls: {certificate: a, key: b}\n",
          "busbar.yaml:2: http.tls.listen: is missing: expected a list from 1 to 16 items (addresses for https, "
          "\"[::]:443\"), found nothing"},
-        {"http:\n  tls: {listen: [\"127.0.0.1:1\"], certificate: none.pem, key: busbar.yaml, client_policy: required}\n",
+        {"http:\n  tls: {listen: [\"127.0.0.1:1\"], certificate: none.pem, key: busbar.yaml, client_policy: "
+         "required}\n",
          "busbar.yaml:2: http.tls.client_policy: client certificates need client_ca, too"},
 };
 
@@ -274,9 +276,10 @@ static void test_wrong(void **state)
 static const struct {
         const char *yaml, *line;
 } wrong_tenants[] = {
-        {"hosts: [a.example]\n",
-         "tenants/a.yaml:1: name: is missing: expected text from 1 to 200 characters (what people read), found nothing"},
-        {"", "tenants/a.yaml:1: name: is missing: expected text from 1 to 200 characters (what people read), found nothing"},
+        {"hosts: [a.example]\n", "tenants/a.yaml:1: name: is missing: expected text from 1 to 200 characters (what "
+                                 "people read), found nothing"},
+        {"", "tenants/a.yaml:1: name: is missing: expected text from 1 to 200 characters (what people read), found "
+             "nothing"},
         {"name: A\nid: b\n", "tenants/a.yaml:2: id: expected \"a\" as the file is named, found \"b\""},
         {"name: A\nplugins: [charging]\n",
          "tenants/a.yaml:2: plugins: expected a mapping of plugins to their options, found a list"},
@@ -316,14 +319,17 @@ static void test_all_errors_at_once(void **state)
         put("tenants/a.yaml", "nam: A\nhosts: x\ncurrency: 5\n");
         put("tenants/b.yaml", "name: [B]\n");
         c = load(MINIMAL "workers: 0\nlog: {level: 1}\ndrain: 5\n");
-        assert_line(c, "busbar.yaml:3: workers: expected a whole number from 1 to 64 (threads for slow work), found \"0\"");
+        assert_line(
+                c, "busbar.yaml:3: workers: expected a whole number from 1 to 64 (threads for slow work), found \"0\"");
         assert_int_equal(c->errors.count, 3);
         config_free(c);
         c = load(MINIMAL);
         assert_line(c, "tenants/a.yaml:1: nam: unknown key: did you mean \"name\"?");
-        assert_line(c, "tenants/a.yaml:2: hosts: expected a list of at most 64 items (host names that this tenant answers "
-                       "to), found \"x\"");
-        assert_line(c, "tenants/b.yaml:1: name: expected text from 1 to 200 characters (what people read), found a list");
+        assert_line(c,
+                    "tenants/a.yaml:2: hosts: expected a list of at most 64 items (host names that this tenant answers "
+                    "to), found \"x\"");
+        assert_line(c,
+                    "tenants/b.yaml:1: name: expected text from 1 to 200 characters (what people read), found a list");
         config_free(c);
         drop("tenants/a.yaml");
         drop("tenants/b.yaml");
@@ -459,7 +465,11 @@ struct stand {
 };
 static const struct bb_field stand_fields[] = {
         {.name = "name", .type = BB_T_STR, .flags = BB_REQUIRED, .offset = offsetof(struct stand, name), .max = 10},
-        {.name = "price", .type = BB_T_DECIMAL, .offset = offsetof(struct stand, price), .scale = 2, .fallback = "1.50"},
+        {.name = "price",
+         .type = BB_T_DECIMAL,
+         .offset = offsetof(struct stand, price),
+         .scale = 2,
+         .fallback = "1.50"},
         {.name = "open", .type = BB_T_BOOL, .offset = offsetof(struct stand, open)},
 };
 static BB_SHAPE(stand_shape, stand, 0, "A stand", stand_fields);
@@ -474,7 +484,11 @@ struct fair {
 static const struct bb_field fair_fields[] = {
         {.name = "stands", .type = BB_T_ARRAY, .offset = offsetof(struct fair, stands), .shape = &stand_shape},
         {.name = "numbers", .type = BB_T_ARRAY, .item = BB_T_INT32, .offset = offsetof(struct fair, numbers)},
-        {.name = "main", .type = BB_T_OBJECT, .flags = BB_PTR, .offset = offsetof(struct fair, main), .shape = &stand_shape},
+        {.name = "main",
+         .type = BB_T_OBJECT,
+         .flags = BB_PTR,
+         .offset = offsetof(struct fair, main),
+         .shape = &stand_shape},
         {.name = "extra", .type = BB_T_JSON, .offset = offsetof(struct fair, extra)},
         {.name = "opens", .type = BB_T_TIME, .offset = offsetof(struct fair, opens_ms)},
 };
@@ -528,11 +542,13 @@ static void test_paths(void **state)
                          6);
         assert_true(has_line(&errors, "x:3: fair.stands[1].name: is missing: expected text of at most 10 characters, "
                                       "found nothing"));
-        assert_true(has_line(&errors, "x:3: fair.stands[1].price: expected a number of at most 2 decimals, found \"x\""));
+        assert_true(
+                has_line(&errors, "x:3: fair.stands[1].price: expected a number of at most 2 decimals, found \"x\""));
         assert_true(has_line(&errors, "x:4: fair.stands[2]: expected a mapping of names to values, found \"5\""));
         assert_true(has_line(&errors, "x:5: fair.numbers[1]: expected a whole number, found \"x\""));
         assert_true(has_line(&errors, "x:6: fair.main: expected a mapping of names to values, found a list"));
-        assert_true(has_line(&errors, "x:7: fair.opens: expected a time such as 2026-01-31T12:00:00Z, found \"yesterday\""));
+        assert_true(has_line(&errors,
+                             "x:7: fair.opens: expected a time such as 2026-01-31T12:00:00Z, found \"yesterday\""));
 }
 
 /* --- networks --- */
@@ -543,10 +559,18 @@ static void test_networks(void **state)
                 const char *network, *address;
                 int32_t has;
         } cases[] = {
-                {"10.0.0.0/8", "10.255.1.2", 1},   {"10.0.0.0/8", "11.0.0.1", 0},     {"192.168.1.128/25", "192.168.1.129", 1},
-                {"192.168.1.128/25", "192.168.1.1", 0}, {"127.0.0.1", "127.0.0.1", 1}, {"127.0.0.1", "127.0.0.2", 0},
-                {"0.0.0.0/0", "8.8.8.8", 1},       {"0.0.0.0/0", "::1", 0},           {"fd00::/8", "fd12::1", 1},
-                {"::/0", "8.8.8.8", 1},            {"10.0.0.0/8", "::ffff:10.0.0.1", 1}, {"10.0.0.0/8", "ten", 0},
+                {"10.0.0.0/8", "10.255.1.2", 1},
+                {"10.0.0.0/8", "11.0.0.1", 0},
+                {"192.168.1.128/25", "192.168.1.129", 1},
+                {"192.168.1.128/25", "192.168.1.1", 0},
+                {"127.0.0.1", "127.0.0.1", 1},
+                {"127.0.0.1", "127.0.0.2", 0},
+                {"0.0.0.0/0", "8.8.8.8", 1},
+                {"0.0.0.0/0", "::1", 0},
+                {"fd00::/8", "fd12::1", 1},
+                {"::/0", "8.8.8.8", 1},
+                {"10.0.0.0/8", "::ffff:10.0.0.1", 1},
+                {"10.0.0.0/8", "ten", 0},
         };
         struct config_network network;
 

@@ -18,7 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct bb_tenant nord = {.magic = TENANT_MAGIC, .id = {"nord", 4}}, sued = {.magic = TENANT_MAGIC, .id = {"sued", 4}};
+static struct bb_tenant nord = {.magic = TENANT_MAGIC, .id = {"nord", 4}},
+                        sued = {.magic = TENANT_MAGIC, .id = {"sued", 4}};
 static const uint8_t key_one[CRYPTO_KEY_BYTES] = {1}, key_two[CRYPTO_KEY_BYTES] = {2};
 
 static int set_up(void **state)
@@ -69,8 +70,13 @@ static void assert_hex(const void *bytes, size_t len, const char *hex)
 /* FIPS 180-4 and RFC 4648 §10 */
 static void test_known_answers(void **state)
 {
-        static const char *const pairs[][2] = {{"", ""},         {"f", "Zg=="},     {"fo", "Zm8="},        {"foo", "Zm9v"},
-                                               {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+        static const char *const pairs[][2] = {{"", ""},
+                                               {"f", "Zg=="},
+                                               {"fo", "Zm8="},
+                                               {"foo", "Zm9v"},
+                                               {"foob", "Zm9vYg=="},
+                                               {"fooba", "Zm9vYmE="},
+                                               {"foobar", "Zm9vYmFy"}};
         uint8_t digest[32];
         bb_str back;
 
@@ -89,8 +95,8 @@ static void test_known_answers(void **state)
 
 static void test_strict_base64(void **state)
 {
-        static const char *const bad[] = {"Z", "Zg", "Zg=", "Zh==", "Zm9=", "Zm9v\n", " Zm9v", "Zm9v=", "====", "Z===",
-                                          "Zm=v", "Zm-v", "Zm_v", "Zg==Zg=="};
+        static const char *const bad[] = {"Z",     "Zg",   "Zg=",  "Zh==", "Zm9=", "Zm9v\n", " Zm9v",
+                                          "Zm9v=", "====", "Z===", "Zm=v", "Zm-v", "Zm_v",   "Zg==Zg=="};
         bb_str back;
 
         (void)state;
@@ -266,10 +272,14 @@ static void test_key_file(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_known_answers),    cmocka_unit_test(test_strict_base64),
-                cmocka_unit_test(test_derive),           cmocka_unit_test(test_mac_of_tenants),
-                cmocka_unit_test(test_seal),             cmocka_unit_test(test_damaged),
-                cmocka_unit_test(test_other_master_key), cmocka_unit_test(test_random),
+                cmocka_unit_test(test_known_answers),
+                cmocka_unit_test(test_strict_base64),
+                cmocka_unit_test(test_derive),
+                cmocka_unit_test(test_mac_of_tenants),
+                cmocka_unit_test(test_seal),
+                cmocka_unit_test(test_damaged),
+                cmocka_unit_test(test_other_master_key),
+                cmocka_unit_test(test_random),
                 cmocka_unit_test(test_key_file),
         };
 

@@ -10,8 +10,8 @@
 
 #include "base/log.h"
 #include "mod/host.h"
-#include "mod_actors.h"
 #include "mod/server.h"
+#include "mod_actors.h"
 #include "rt/loop.h"
 
 #define NAMES(...) (const bb_str[]){__VA_ARGS__}, BB_COUNT(((const bb_str[]){__VA_ARGS__}))
@@ -121,13 +121,16 @@ static void test_order(void **state)
 static void test_abi(void **state)
 {
         (void)state;
-        load(NAMES(N("minor"), N("major"), N("ancient"), N("stranger"), N("renamed"), N("short"), N("wrongly"), N("a")));
-        assert_why("minor", PLUGIN_REFUSED, "plugin minor 1.0 needs SDK ABI 1.3, this busbard has 1.0: upgrade busbard");
+        load(NAMES(N("minor"), N("major"), N("ancient"), N("stranger"), N("renamed"), N("short"), N("wrongly"),
+                   N("a")));
+        assert_why("minor", PLUGIN_REFUSED,
+                   "plugin minor 1.0 needs SDK ABI 1.3, this busbard has 1.0: upgrade busbard");
         assert_why("major", PLUGIN_REFUSED, "plugin major needs SDK ABI 2.0, this busbard has 1.0: upgrade busbard");
         assert_why("ancient", PLUGIN_REFUSED,
                    "plugin ancient is built for SDK ABI 0.0, this busbard has 1.0: upgrade the plugin");
-        assert_why("stranger", PLUGIN_REFUSED,
-                   bb_print("%s/stranger.so is no plugin of Busbar: it does not export busbar_plugin", actors_folder).ptr);
+        assert_why(
+                "stranger", PLUGIN_REFUSED,
+                bb_print("%s/stranger.so is no plugin of Busbar: it does not export busbar_plugin", actors_folder).ptr);
         assert_why("renamed", PLUGIN_REFUSED,
                    "the file renamed.so holds a plugin that calls itself \"original\": rename the file");
         assert_int_equal(plugin_named(N("short"))->state, PLUGIN_REFUSED);

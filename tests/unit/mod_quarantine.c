@@ -160,7 +160,11 @@ static void read_report(const char *path)
 static void test_report(void **state)
 {
         struct breadcrumb_page crumb = {.plugin = "acme", .tenant = "nord", .operation = "acme.\"poll\""};
-        struct crash_report report = {.pid = 4711, .signal = 11, .at_ms = 1700000000000, .uptime_ms = 5, .crumb = &crumb,
+        struct crash_report report = {.pid = 4711,
+                                      .signal = 11,
+                                      .at_ms = 1700000000000,
+                                      .uptime_ms = 5,
+                                      .crumb = &crumb,
                                       .backtrace = BB_STR("one\ntwo\n")};
         struct bb_fault fault;
         bb_json *value;

@@ -11,7 +11,8 @@
 #include "mod/registry.h"
 
 #define LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
-#define PROVIDES(...) .provides = (const char *[]){__VA_ARGS__}, .provide_count = BB_COUNT(((const char *[]){__VA_ARGS__}))
+#define PROVIDES(...)                                                                                                  \
+        .provides = (const char *[]){__VA_ARGS__}, .provide_count = BB_COUNT(((const char *[]){__VA_ARGS__}))
 
 static const uint32_t table = sizeof(table), other_table = sizeof(other_table);
 static const struct registry_core_entry core[] = {{"rt/1", &table}, {NULL, NULL}};
@@ -126,8 +127,9 @@ static void test_circle(void **state)
 
         (void)state;
         assert_string_equal(order_of(nodes, BB_COUNT(nodes)), "");
-        assert_string_equal(nodes[0].problem,
-                            "plugin a is part of a circle of needs: a needs b/1 of b, b needs c/1 of c, c needs a/1 of a");
+        assert_string_equal(
+                nodes[0].problem,
+                "plugin a is part of a circle of needs: a needs b/1 of b, b needs c/1 of c, c needs a/1 of a");
         assert_string_equal(nodes[3].problem, "plugin d needs a/1 of plugin a, which cannot be loaded");
         assert_string_equal(nodes[4].problem, "plugin self is part of a circle of needs: self needs self/1 of self");
 }
@@ -148,7 +150,8 @@ static void test_refused_before(void **state)
 
 static void test_provide(void **state)
 {
-        struct bb_plugin_ref card = {.magic = PLUGIN_MAGIC, .name = "card"}, cash = {.magic = PLUGIN_MAGIC, .name = "cash"};
+        struct bb_plugin_ref card = {.magic = PLUGIN_MAGIC, .name = "card"},
+                             cash = {.magic = PLUGIN_MAGIC, .name = "cash"};
         struct bb_plugin_ref *found = NULL;
 
         (void)state;
@@ -174,7 +177,8 @@ static void test_provide(void **state)
 static void test_names(void **state)
 {
         static const char *const good[] = {"a/1", "station_driver/12", "acme.meter-x/999"};
-        static const char *const bad[] = {"", "a", "/1", "a/", "a/0", "a/01", "a/1000", "A/1", "a b/1", "a/1/2", "a/-1"};
+        static const char *const bad[] = {"",       "a",   "/1",    "a/",    "a/0", "a/01",
+                                          "a/1000", "A/1", "a b/1", "a/1/2", "a/-1"};
 
         (void)state;
         for (size_t i = 0; i < BB_COUNT(good); i++)
@@ -186,8 +190,8 @@ static void test_names(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_needs),   cmocka_unit_test(test_stable), cmocka_unit_test(test_wishes),
-                cmocka_unit_test(test_missing), cmocka_unit_test(test_major),  cmocka_unit_test(test_circle),
+                cmocka_unit_test(test_needs),          cmocka_unit_test(test_stable),  cmocka_unit_test(test_wishes),
+                cmocka_unit_test(test_missing),        cmocka_unit_test(test_major),   cmocka_unit_test(test_circle),
                 cmocka_unit_test(test_refused_before), cmocka_unit_test(test_provide), cmocka_unit_test(test_names),
         };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The whole worker in a process of its own, with a private database and plugins made for it: how it starts although some
- * plugins fail, takes a changed configuration in or refuses it, and ends in good order.
+ * The whole worker in a process of its own, with a private database and plugins made for it: how it starts although
+ * some plugins fail, takes a changed configuration in or refuses it, and ends in good order.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -265,7 +265,8 @@ static void test_refused_reload(void **state)
         reload();
         wait_for_log("\"event\":\"reload.refused\"", 2);
         assert_int_equal(count_in_log("tenants/good.yaml:2: plugins.a.count: expected a whole number from 1 to 9"), 1);
-        assert_int_equal(count_in_log("tenant new: b needs a/1, which plugin a provides, but the tenant has not enabled"), 1);
+        assert_int_equal(
+                count_in_log("tenant new: b needs a/1, which plugin a provides, but the tenant has not enabled"), 1);
         assert_true(has(readyz(), "\"good\": {\"state\": \"running\""));
         assert_false(has(readyz(), "\"new\""));
         assert_int_equal(count_in_log("\"event\":\"tenant.stopped\""), 0);
@@ -338,14 +339,20 @@ static void test_end(void **state)
         read_whole("log", text, sizeof(text));
         b_stopped = strstr(text, "\"event\":\"server.draining\"");
         assert_non_null(b_stopped);
-        b_stopped = strstr(b_stopped, "\"event\":\"actor.stopped\",\"tenant\":\"good\",\"task\":\"tenant.change\",\"plugin\":\"b\"");
+        b_stopped =
+                strstr(b_stopped,
+                       "\"event\":\"actor.stopped\",\"tenant\":\"good\",\"task\":\"tenant.change\",\"plugin\":\"b\"");
         assert_non_null(b_stopped);
-        a_stopped = strstr(b_stopped, "\"event\":\"actor.stopped\",\"tenant\":\"good\",\"task\":\"tenant.change\",\"plugin\":\"a\"");
+        a_stopped =
+                strstr(b_stopped,
+                       "\"event\":\"actor.stopped\",\"tenant\":\"good\",\"task\":\"tenant.change\",\"plugin\":\"a\"");
         assert_non_null(a_stopped);
         assert_int_equal(count_in_log("\"tasks_ended\":0"), 0);
         assert_int_equal(count_in_log("\"event\":\"tenant.hangs\""), 0);
         /* A plugin whose start failed is not stopped. */
-        assert_int_equal(count_in_log("\"event\":\"actor.stopped\",\"tenant\":\"bad\",\"task\":\"tenant.change\",\"plugin\":\"failing\""), 0);
+        assert_int_equal(count_in_log("\"event\":\"actor.stopped\",\"tenant\":\"bad\",\"task\":\"tenant.change\","
+                                      "\"plugin\":\"failing\""),
+                         0);
 }
 
 int main(int argc, char **argv)

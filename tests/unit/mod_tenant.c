@@ -110,14 +110,16 @@ static void test_options(void **state)
 
 static void test_wrong_options(void **state)
 {
-        struct tenant *t = tenant_with("name: Nord\nplugins:\n  a:\n    count: 10\n    greating: x\n  b: {count: 7}\n  wish: 5\n");
+        struct tenant *t =
+                tenant_with("name: Nord\nplugins:\n  a:\n    count: 10\n    greating: x\n  b: {count: 7}\n  wish: 5\n");
 
         (void)state;
         assert_int_equal(config->errors.count, 4);
         assert_true(bb_str_is(config->errors.lines[0],
                               "tenants/nord.yaml:5: plugins.a.greating: unknown key: did you mean \"greeting\"?"));
-        assert_true(bb_str_is(config->errors.lines[1],
-                              "tenants/nord.yaml:4: plugins.a.count: expected a whole number from 1 to 9, found \"10\""));
+        assert_true(
+                bb_str_is(config->errors.lines[1],
+                          "tenants/nord.yaml:4: plugins.a.count: expected a whole number from 1 to 9, found \"10\""));
         assert_true(bb_str_is(config->errors.lines[2], "tenants/nord.yaml:6: plugins.b: seven is taken") ||
                     bb_str_is(config->errors.lines[3], "tenants/nord.yaml:6: plugins.b: seven is taken"));
         done(t);
@@ -213,9 +215,9 @@ static void test_state_folder(void **state)
 int main(int argc, char **argv)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_options),          cmocka_unit_test(test_wrong_options),
-                cmocka_unit_test(test_needs),            cmocka_unit_test(test_before_the_start),
-                cmocka_unit_test(test_table),            cmocka_unit_test(test_state_folder),
+                cmocka_unit_test(test_options), cmocka_unit_test(test_wrong_options),
+                cmocka_unit_test(test_needs),   cmocka_unit_test(test_before_the_start),
+                cmocka_unit_test(test_table),   cmocka_unit_test(test_state_folder),
         };
 
         if (argc > 1 && strcmp(argv[1], PROBE_OPTION) == 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A plugin that plays whatever part a test gives it on the compiler's command line: NAME, PROVIDES, NEEDS, AFTER, what it
- * does in load (LOAD), what ABI it claims (MAJOR, MINOR, SIZE, MAGIC), and how its tenants start (START).
+ * A plugin that plays whatever part a test gives it on the compiler's command line: NAME, PROVIDES, NEEDS, AFTER, what
+ * it does in load (LOAD), what ABI it claims (MAJOR, MINOR, SIZE, MAGIC), and how its tenants start (START).
  */
 #include <busbar/plugin.h>
 #include <signal.h>
@@ -48,8 +48,17 @@ struct actor_options {
         int64_t count;
 };
 static const struct bb_field option_fields[] = {
-        {.name = "greeting", .type = BB_T_STR, .offset = offsetof(struct actor_options, greeting), .max = 20, .fallback = "hello"},
-        {.name = "count", .type = BB_T_INT, .offset = offsetof(struct actor_options, count), .min = 1, .max = 9, .fallback = "1"},
+        {.name = "greeting",
+         .type = BB_T_STR,
+         .offset = offsetof(struct actor_options, greeting),
+         .max = 20,
+         .fallback = "hello"},
+        {.name = "count",
+         .type = BB_T_INT,
+         .offset = offsetof(struct actor_options, count),
+         .min = 1,
+         .max = 9,
+         .fallback = "1"},
 };
 static BB_SHAPE(actor_shape, actor_options, 0, "Options", option_fields);
 
@@ -176,12 +185,20 @@ static void stop(void *self, void *state)
 #ifdef SIZE /* such a plugin has no tables, so it may only play plain parts */
 extern const struct bb_plugin busbar_plugin BB_EXPORT;
 BB_PLUGIN_GLOBALS
-const struct bb_plugin busbar_plugin = {.magic = BB_PLUGIN_MAGIC, .abi_major = BB_ABI_MAJOR, .abi_minor = BB_ABI_MINOR,
-                                        .size = SIZE, .name = NAME, .version = "1.0", .load = load,
-                                        .tenant_start = start, .tenant_stop = stop, .options = &actor_shape,
-                                        .tenant_config_size = sizeof(struct actor_options), .check = check};
+const struct bb_plugin busbar_plugin = {.magic = BB_PLUGIN_MAGIC,
+                                        .abi_major = BB_ABI_MAJOR,
+                                        .abi_minor = BB_ABI_MINOR,
+                                        .size = SIZE,
+                                        .name = NAME,
+                                        .version = "1.0",
+                                        .load = load,
+                                        .tenant_start = start,
+                                        .tenant_stop = stop,
+                                        .options = &actor_shape,
+                                        .tenant_config_size = sizeof(struct actor_options),
+                                        .check = check};
 #else
-BB_PLUGIN(load, .name = NAME, .version = "1.0", .vendor = "Acme", .license = "Apache-2.0", .needs = needs, .after = after,
-          .options = &actor_shape, .tenant_config_size = sizeof(struct actor_options), .tenant_start = start,
-          .tenant_stop = stop, .check = check);
+BB_PLUGIN(load, .name = NAME, .version = "1.0", .vendor = "Acme", .license = "Apache-2.0", .needs = needs,
+          .after = after, .options = &actor_shape, .tenant_config_size = sizeof(struct actor_options),
+          .tenant_start = start, .tenant_stop = stop, .check = check);
 #endif
