@@ -583,6 +583,23 @@ static void test_networks(void **state)
         assert_int_equal(config_network_parse(BB_STR("example"), &network), BB_E_INVALID);
 }
 
+/* The files that people copy must be fine themselves. */
+static void test_shipped_files(void **state)
+{
+        const char *root = getenv("SRCDIR"), *here = __FILE__;
+        int length = (int)(strrchr(here, '/') - here);
+        struct config *c;
+
+        (void)state;
+        c = config_load(root != NULL ? arena_print(arena_current, "%s/conf/busbar.yaml", root).ptr
+                                     : arena_print(arena_current, "%.*s/../../conf/busbar.yaml", length, here).ptr);
+        for (size_t i = 0; i < c->errors.count; i++)
+                print_error("%.*s\n", BB_FMT(c->errors.lines[i]));
+        assert_int_equal(c->errors.count, 0);
+        assert_non_null(config_find_tenant(c, BB_STR("example")));
+        config_free(c);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -603,6 +620,7 @@ int main(void)
                 cmocka_unit_test(test_all_kinds),
                 cmocka_unit_test(test_paths),
                 cmocka_unit_test(test_networks),
+                cmocka_unit_test(test_shipped_files),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);
