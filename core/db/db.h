@@ -60,8 +60,9 @@ int32_t db_ready(void);
 void db_close(void);
 
 /* Starts and ends the delivery of events and the running of jobs for a tenant. start: in a task of that tenant; it
- * needs the database once (BB_E_UNAVAILABLE otherwise, and may be called again). stop waits for handlers and jobs to
- * end; they are cancelled first, and their leases given back. */
+ * needs the database once (BB_E_UNAVAILABLE otherwise, and may be called again). Called again for a tenant that runs,
+ * it starts what plugins need that were started since. stop waits for handlers and jobs to end; they are cancelled
+ * first, and their leases given back. */
 BB_AWAIT bb_err db_start_tenant(bb_tenant *);
 BB_AWAIT void db_stop_tenant(bb_tenant *);
 /* Forgets what a plugin registered; before its code is unloaded. */

@@ -84,11 +84,13 @@ static void subscriber_add(struct work *w, const struct subscription *from)
 {
         struct subscriber *s = subscriber_of(w, from->who);
 
+        if (s != NULL && s->running)
+                return;
         if (s == NULL) {
                 s = heap_new(sizeof(*s));
                 s->work = w;
                 s->who = from->who;
-                s->plugin = from->plugin;
+                s->plugin = strdup(from->plugin);
                 snprintf(s->seen_xid, sizeof(s->seen_xid), "0");
                 list_append(&w->subscribers, &s->link);
         }
@@ -115,8 +117,40 @@ static BB_AWAIT bb_err take_back(void)
                            BB_CTEXT(pool.config.node), BB_CTEXT(work_owner));
 }
 
+static void subscriber_free(struct subscriber *s)
+{
+        for (size_t i = 0; i < s->pattern_count; i++)
+                free((void *)(uintptr_t)s->patterns[i].ptr);
+        list_remove(&s->link);
+        free(s->patterns);
+        free(s->plugin);
+        free(s);
+}
+
+/* Those whose plugin was stopped are made anew, when it is there again. */
+static void drop_ended(struct work *w)
+{
+        LIST_EACH_SAFE (item, save, &w->subscribers) {
+                struct subscriber *s = LIST_OF(struct subscriber, link, item);
+
+                if (!s->running)
+                        subscriber_free(s);
+        }
+}
+
+static BB_AWAIT bb_err subscriber_start(struct subscriber *s)
+{
+        if (s->running)
+                return BB_OK;
+        TRY(make_cursor(s));
+        TRY(work_spawn(s->work, s->who, "db.events", 0, subscriber_run, s, &s->task_id));
+        s->running = 1;
+        return BB_OK;
+}
+
 BB_AWAIT bb_err subscribers_start(struct work *w)
 {
+        drop_ended(w);
         LIST_EACH (item, &subscriptions) {
                 const struct subscription *s = LIST_OF(struct subscription, link, item);
 
@@ -127,12 +161,7 @@ BB_AWAIT bb_err subscribers_start(struct work *w)
                 return BB_OK;
         TRY(take_back());
         LIST_EACH (item, &w->subscribers)
-                TRY(make_cursor(LIST_OF(struct subscriber, link, item)));
-        LIST_EACH (item, &w->subscribers) {
-                struct subscriber *s = LIST_OF(struct subscriber, link, item);
-
-                TRY(work_spawn(w, s->who, "db.events", 0, subscriber_run, s, &s->task_id));
-        }
+                TRY(subscriber_start(LIST_OF(struct subscriber, link, item)));
         return BB_OK;
 }
 
@@ -145,15 +174,7 @@ BB_AWAIT bb_err subscribers_release(void)
 /* After their tasks have ended. */
 void subscribers_stop(struct work *w)
 {
-        LIST_EACH_SAFE (item, save, &w->subscribers) {
-                struct subscriber *s = LIST_OF(struct subscriber, link, item);
-
-                for (size_t i = 0; i < s->pattern_count; i++)
-                        free((void *)(uintptr_t)s->patterns[i].ptr);
-                free(s->patterns);
-                list_remove(&s->link);
-                free(s);
-        }
+        drop_ended(w);
 }
 
 void db_remove_plugin(const bb_plugin_ref *who)

@@ -395,5 +395,6 @@ void subscriber_run(void *arg)
                 err = rest(s, err, worked);
         }
         arena_free(own);
+        s->running = 0;
         work_task_ends(s->work);
 }

@@ -294,19 +294,22 @@ static void runner_task(void *arg)
                         err = nap(&w->runner, jittered(idle));
         }
         arena_free(own);
+        w->runs_jobs = 0;
         work_task_ends(w);
 }
 
 /* What an earlier life of this node left behind need not wait for its lease. */
 BB_AWAIT bb_err jobs_start(struct work *w)
 {
-        if (list_empty(&job_types))
+        if (list_empty(&job_types) || w->runs_jobs)
                 return BB_OK;
         TRY(bb_db_query(NULL,
                         "update core.job set lease_until = '-infinity' where state = 1"
                         " and split_part(owner, '/', 1) = $1 and owner <> $2",
                         BB_CTEXT(pool.config.node), BB_CTEXT(work_owner)));
-        return work_spawn(w, NULL, "db.jobs", 0, runner_task, w, &w->runner_id);
+        TRY(work_spawn(w, NULL, "db.jobs", 0, runner_task, w, &w->runner_id));
+        w->runs_jobs = 1;
+        return BB_OK;
 }
 
 void jobs_stop(struct work *w)

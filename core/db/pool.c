@@ -190,8 +190,8 @@ void pool_dispatch(void)
         }
 }
 
-/* The wait for a connection is limited, the wait for an answer is not: there the server's statement_timeout rules, and the
- * tick. */
+/* The wait for a connection is limited, the wait for an answer is not: there the server's statement_timeout rules, and
+ * the tick. */
 static BB_AWAIT bb_err segment_wait(struct segment *seg)
 {
         int64_t until = time_mono_ms() + pool.config.wait_ms;

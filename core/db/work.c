@@ -186,31 +186,44 @@ static BB_AWAIT bb_err start_all(struct work *w)
 {
         TRY(subscribers_start(w));
         TRY(jobs_start(w));
-        return work_spawn(w, NULL, "db.keeper", 0, keeper_task, w, &w->keeper_id);
+        return w->keeper_id != 0 ? BB_OK : work_spawn(w, NULL, "db.keeper", 0, keeper_task, w, &w->keeper_id);
+}
+
+static struct work *work_new(bb_tenant *tenant)
+{
+        struct work *w = heap_new(sizeof(*w));
+
+        w->tenant = tenant;
+        list_init(&w->subscribers);
+        list_init(&w->jobs);
+        list_append(&works, &w->link);
+        return w;
 }
 
 BB_AWAIT bb_err db_start_tenant(bb_tenant *tenant)
 {
         struct work *w;
+        int is_new;
         bb_err err;
 
         CHECK_TENANT(tenant);
         if (task_current() == NULL || task_tenant(task_current()) != tenant)
                 return BB_E_INVALID;
-        if (work_of(tenant) != NULL)
-                return BB_E_EXISTS;
-        w = heap_new(sizeof(*w));
-        w->tenant = tenant;
-        list_init(&w->subscribers);
-        list_init(&w->jobs);
-        list_append(&works, &w->link);
+        w = work_of(tenant);
+        is_new = w == NULL;
+        if (w != NULL && (w->starting || w->stopping))
+                return BB_E_BUSY;
+        if (is_new)
+                w = work_new(tenant);
         /* Counts as a task: whoever stops the tenant meanwhile waits for us. */
+        w->starting = 1;
         w->tasks++;
         err = start_all(w);
         if (w->stopping)
                 err = BB_E_CANCELED;
+        w->starting = 0;
         work_task_ends(w);
-        if (err < 0)
+        if (err < 0 && is_new)
                 db_stop_tenant(tenant);
         return err;
 }

@@ -59,7 +59,7 @@ static bb_err handle_b(const struct bb_event *e, void *state)
 static void do_start(void *arg)
 {
         assert_int_equal(db_start_tenant(arg), BB_OK);
-        assert_int_equal(db_start_tenant(arg), BB_E_EXISTS);
+        assert_int_equal(db_start_tenant(arg), BB_OK); /* changes nothing */
 }
 
 static void do_stop(void *arg)
@@ -355,6 +355,45 @@ static void old_events_go_when_all_have_seen_them(void **state)
         wait_count(&seen_a, 3);
 }
 
+static struct bb_plugin_ref plugin_late = {.name = "test-late"};
+static int late_count;
+
+static bb_err handle_late(const struct bb_event *e, void *state)
+{
+        (void)e, (void)state;
+        late_count++;
+        return BB_OK;
+}
+
+static void a_plugin_may_come_later_and_go(void **state)
+{
+        (void)state;
+        late_count = 0;
+        emit(&nord, "session.started", "before");
+        wait_count(&seen_a, 1);
+        assert_int_equal(bb_db_->subscribe(&plugin_late, "session.*", handle_late), BB_OK);
+        in_task(&nord, do_start, &nord);
+        emit(&nord, "session.started", "1");
+        wait_count(&seen_a, 2);
+        assert_int_equal(late_count, 1);
+        /* It is stopped for this tenant, and started again. */
+        task_cancel_group(&plugin_late, &nord);
+        turn_for(50);
+        assert_int_equal(task_group_count(&plugin_late, &nord), 0);
+        emit(&nord, "session.started", "2");
+        wait_count(&seen_a, 3);
+        assert_int_equal(late_count, 1);
+        in_task(&nord, do_start, &nord);
+        turn_for(1200); /* its lease was not given back */
+        assert_int_equal(late_count, 2);
+        task_cancel_group(&plugin_late, NULL);
+        turn_for(50);
+        db_remove_plugin(&plugin_late);
+        admin_do("delete from core.event_cursor where plugin = 'test-late'");
+        emit(&nord, "session.started", "3");
+        wait_count(&seen_a, 4);
+}
+
 static void patterns(void **state)
 {
         (void)state;
@@ -405,6 +444,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(another_nodes_lease_is_respected, start, stop),
                 cmocka_unit_test_setup_teardown(long_handlers_keep_the_lease, start, stop),
                 cmocka_unit_test_setup_teardown(a_new_subscriber_starts_at_the_present, start, stop),
+                cmocka_unit_test_setup_teardown(a_plugin_may_come_later_and_go, start, stop),
                 cmocka_unit_test_setup_teardown(old_events_go_when_all_have_seen_them, start, stop),
         };
 
