@@ -139,22 +139,34 @@ static bb_err check_descriptor(struct bb_plugin_ref *ref)
         return BB_OK;
 }
 
-bb_err loader_open(struct bb_plugin_ref *ref, const char *path)
+static bb_err take_descriptor(struct bb_plugin_ref *ref, const char *path)
 {
-        const struct bb_plugin *is;
+        const struct bb_plugin *is = dlsym(ref->library, BB_PLUGIN_SYMBOL);
 
-        /* A library that was refused stays mapped: whatever its constructors started may still be running. */
-        ref->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-        if (ref->library == NULL)
-                return refuse(ref, PLUGIN_REFUSED, BB_E_IO, "plugin %s cannot be opened: %s", ref->name, dlerror());
-        is = dlsym(ref->library, BB_PLUGIN_SYMBOL);
         if (is == NULL || is->magic != BB_PLUGIN_MAGIC)
                 return refuse(ref, PLUGIN_REFUSED, BB_E_INVALID, "%s is no plugin of Busbar: it does not export %s",
                               path, BB_PLUGIN_SYMBOL);
         TRY(check_abi(ref, is));
-        memset(&ref->is, 0, sizeof(ref->is));
         memcpy(&ref->is, is, is->size < sizeof(ref->is) ? is->size : sizeof(ref->is));
         return check_descriptor(ref);
+}
+
+bb_err loader_open(struct bb_plugin_ref *ref, const char *path)
+{
+        bb_err err;
+
+        memset(&ref->is, 0, sizeof(ref->is));
+        ref->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+        if (ref->library == NULL)
+                return refuse(ref, PLUGIN_REFUSED, BB_E_IO, "plugin %s cannot be opened: %s", ref->name, dlerror());
+        err = take_descriptor(ref, path);
+        if (err == BB_OK)
+                return BB_OK;
+        /* Unmapped again: otherwise a better file under the same name would never be looked at. */
+        memset(&ref->is, 0, sizeof(ref->is));
+        dlclose(ref->library);
+        ref->library = NULL;
+        return err;
 }
 
 static void forget(struct bb_plugin_ref *ref)
