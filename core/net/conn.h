@@ -120,6 +120,8 @@ void reply_raw(struct http_conn *, const char *text);
 /* What a task that ended left open is closed here. */
 void reply_finish(struct exchange *);
 void reply_date(struct buf *);
+/* Strangers can cause log lines at will: true twenty times a second. Every fault is counted in the metrics anyway. */
+int32_t wire_may_log(void);
 
 /* --- websocket.c --- */
 int32_t websocket_is_closing(const struct bb_ws *);

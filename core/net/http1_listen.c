@@ -266,7 +266,9 @@ void http_listener_drain(struct http_listener *l, int32_t ws_per_second)
         LIST_EACH_SAFE (item, save, &l->conns) {
                 struct http_conn *c = LIST_OF(struct http_conn, link, item);
 
-                if (c->state == CONN_IDLE || c->state == CONN_HANDSHAKE)
+                if (c->state == CONN_IDLE)
+                        conn_answered(c, 0); /* what is unsent of its last answer still goes out */
+                else if (c->state == CONN_HANDSHAKE)
                         conn_gone(c);
         }
         on_drain_tick(&l->drain);

@@ -233,6 +233,20 @@ void http_reply_end(struct http_request *req, int32_t ok)
 
 /* --- what the wire says itself --- */
 
+int32_t wire_may_log(void)
+{
+        enum { LINES_PER_SECOND = 20 };
+        static int64_t second;
+        static int32_t lines;
+        int64_t now = bb_mono_ms() / 1000;
+
+        if (now != second) {
+                second = now;
+                lines = 0;
+        }
+        return lines++ < LINES_PER_SECOND;
+}
+
 void reply_raw(struct http_conn *c, const char *text)
 {
         conn_send(c, text, strlen(text));
@@ -246,7 +260,8 @@ void reply_fault(struct http_conn *c, struct exchange *x, int32_t status, const 
         bb_metric_add(bb_metric_get(BB_METRIC_COUNTER, "busbar_http_wire_errors_total",
                                     "Requests refused before they reached a route.", bb_kv_int("status", status)),
                       1);
-        bb_log(BB_INFO, "http.refused", detail, bb_kv_int("status", status), bb_kv_cstr("remote", c->remote));
+        if (wire_may_log())
+                bb_log(BB_INFO, "http.refused", detail, bb_kv_int("status", status), bb_kv_cstr("remote", c->remote));
         error_text(c, status, code, detail, &type, &body);
         add_status(&out, status);
         buf_add_c(&out, "Content-Type: ");

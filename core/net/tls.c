@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/str.h"
+#include "net/conn.h"
 #include "rt/loop.h"
 #include <arpa/inet.h>
 #include <busbar/log.h>
@@ -371,6 +372,8 @@ bb_str tls_failure(struct bufferevent *bev)
 
 void tls_log_failure(struct bufferevent *bev, const char *remote)
 {
-        bb_log(BB_INFO, "tls.handshake_failed", "a TLS handshake failed", bb_kv_cstr("remote", remote),
-               bb_kv_str("reason", tls_failure(bev)));
+        bb_metric_add(bb_metric_get(BB_METRIC_COUNTER, "busbar_tls_failures_total", "TLS handshakes that failed."), 1);
+        if (wire_may_log())
+                bb_log(BB_INFO, "tls.handshake_failed", "a TLS handshake failed", bb_kv_cstr("remote", remote),
+                       bb_kv_str("reason", tls_failure(bev)));
 }

@@ -135,7 +135,7 @@ void websocket_drop(struct bb_ws *ws)
 
 static size_t unsent(const struct bb_ws *ws)
 {
-        return ws->bev != NULL ? evbuffer_get_length(bufferevent_get_output(ws->bev)) : 0;
+        return ws->bev != NULL && !ws->broken ? evbuffer_get_length(bufferevent_get_output(ws->bev)) : 0;
 }
 
 /* All that we had to say is with the kernel: the server ends the connection, the client waits for that (§7.1.1). */
@@ -196,12 +196,13 @@ void websocket_close(bb_ws *ws, int32_t code, bb_str reason)
 {
         if (ws == NULL || ws->magic != WS_MAGIC || ws->state != WS_OPEN)
                 return;
-        if (code == 1006 || code == 1015) { /* never on the wire (§7.4.1): the connection just ends */
-                close_socket(ws);
+        ws->state = WS_CLOSING;
+        if (code == 1006 || code == 1015) { /* never on the wire (§7.4.1): the connection just ends, soon */
+                ws->close_sent = 1;
+                deadline_set(&ws->timer, 0);
                 return;
         }
         ws_put_close(ws, code == 1005 ? 0 : code, reason);
-        ws->state = WS_CLOSING;
         deadline_set(&ws->timer, WS_CLOSE_MS);
 }
 
@@ -239,7 +240,8 @@ static BB_AWAIT void run_message(void *arg)
 static void set_pause(struct bb_ws *ws)
 {
         uint32_t max = ws->handler.max_queue > 0 ? (uint32_t)ws->handler.max_queue : WS_MAX_QUEUE;
-        uint8_t pause = ws->queued >= max || ws->queued_bytes > WS_MAX_MESSAGE || unsent(ws) > WS_PAUSE_UNSENT;
+        uint8_t pause = ws->queued >= max || ws->queued_bytes > WS_MAX_MESSAGE ||
+                        (!ws->peer_eof && unsent(ws) > WS_PAUSE_UNSENT);
 
         if (ws->bev == NULL || ws->state > WS_CLOSING || pause == ws->paused)
                 return;
@@ -248,7 +250,8 @@ static void set_pause(struct bb_ws *ws)
                 bufferevent_disable(ws->bev, EV_READ);
                 return;
         }
-        bufferevent_enable(ws->bev, EV_READ);
+        if (!ws->peer_eof)
+                bufferevent_enable(ws->bev, EV_READ);
         bufferevent_trigger(ws->bev, EV_READ, BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
 }
 
@@ -302,7 +305,7 @@ bb_err websocket_send(bb_ws *ws, int32_t kind, bb_str data)
 {
         if (ws == NULL || ws->magic != WS_MAGIC || (kind != BB_WS_TEXT && kind != BB_WS_BINARY))
                 return BB_E_INVALID;
-        if (ws->state != WS_OPEN || ws->bev == NULL)
+        if (ws->state != WS_OPEN || ws->broken)
                 return BB_E_CLOSED;
         /* A single large message may go when nothing else waits. */
         if (unsent(ws) > 0 && unsent(ws) + data.len > WS_MAX_UNSENT)
@@ -415,6 +418,8 @@ static void on_read(struct bufferevent *bev, void *arg)
         if (code != 0)
                 fail(ws, code);
         set_pause(ws);
+        if (ws->peer_eof && !ws->paused && ws->state < WS_FLUSH)
+                close_socket(ws);
 }
 
 static void on_write(struct bufferevent *bev, void *arg)
@@ -433,11 +438,16 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
         struct bb_ws *ws = arg;
 
         (void)bev;
-        if (what & BEV_EVENT_EOF)
-                ws->peer_eof = 1;
+        ws->peer_eof = 1;
+        ws->broken = (what & BEV_EVENT_ERROR) != 0;
         /* A peer that only shut its side after its close frame still gets ours. */
-        if (!(what & BEV_EVENT_ERROR) && ws->state == WS_FLUSH && !ws->is_tls)
+        if (ws->state == WS_FLUSH && !ws->broken && !ws->is_tls)
                 return;
+        /* What came before the end and waits for the plugin is not lost: on_read ends it then. */
+        if (ws->state == WS_OPEN && ws->paused) {
+                set_pause(ws);
+                return;
+        }
         close_socket(ws);
 }
 

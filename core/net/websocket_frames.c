@@ -19,6 +19,8 @@ static struct bb_ws *sending;              /* whose buffer the sender writes to 
 
 static void put_bytes(struct bb_ws *ws, const uint8_t *data, size_t len)
 {
+        if (ws->broken)
+                return;
         evbuffer_add(bufferevent_get_output(ws->bev), data, len);
 }
 

@@ -51,7 +51,7 @@ struct ws_message {
 
 struct bb_ws {
         uint32_t magic;
-        uint8_t state, client, paused, heard, ping_out, running, close_sent, peer_eof, finishing, is_tls;
+        uint8_t state, client, paused, heard, ping_out, running, close_sent, peer_eof, finishing, is_tls, broken;
         uint16_t close_code; /* for on_close; 0: not known yet */
         uint32_t queued, ping_sent, pong_seen;
         size_t queued_bytes;

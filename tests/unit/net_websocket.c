@@ -720,6 +720,36 @@ static void test_messages_before_the_close_are_delivered(void **state)
         buf_free(&b);
 }
 
+/* Also more of them than the queue holds, and without a close frame. */
+static void test_a_burst_before_the_end_is_delivered(void **state)
+{
+        struct peer p = ws_open("/");
+        struct buf b = {0};
+
+        (void)state;
+        for (int i = 0; i < 100; i++)
+                add_frame(&b, 0x81, "z", 1);
+        peer_send(&p, b.ptr, b.len);
+        peer_close(&p);
+        TURN_UNTIL(closes == 1);
+        assert_int_equal(messages, 100);
+        assert_int_equal(close_code, 1006);
+        buf_free(&b);
+}
+
+static void test_cut_without_a_word(void **state)
+{
+        struct peer p = ws_open("/");
+
+        (void)state;
+        websocket_close(server_ws, 1006, BB_NONE);
+        assert_true(peer_await_end(&p));
+        assert_int_equal(p.in.len, 0);
+        TURN_UNTIL(closes == 1);
+        assert_int_equal(close_code, 1006);
+        ws_finish(&p);
+}
+
 /* on_close comes after the last on_message, whatever the socket does meanwhile. */
 static void test_close_waits_for_the_handler(void **state)
 {
@@ -1202,6 +1232,8 @@ int main(int argc, char **argv)
                 T(test_ping_flood),
                 T(test_send_limit),
                 T(test_messages_before_the_close_are_delivered),
+                T(test_a_burst_before_the_end_is_delivered),
+                T(test_cut_without_a_word),
                 T(test_close_waits_for_the_handler),
                 T(test_server_closes),
                 T(test_peer_never_answers_the_close),
