@@ -209,6 +209,19 @@ static bb_err bad_handshake(bb_request *req)
                            BB_STR("This address speaks WebSocket in version 13 (RFC 6455)."));
 }
 
+static bb_err read_page(bb_request *req, bb_response *res, size_t *ret_limit, bb_str *ret_after)
+{
+        CHECK_REQUEST(req, BB_E_INVALID);
+        CHECK_RESPONSE(res, BB_E_INVALID);
+        return page_read(req, res, ret_limit, ret_after);
+}
+
+static void send_page(bb_response *res, bb_json *items, bb_str next)
+{
+        if (is_response(res))
+                page_send(res, items, next);
+}
+
 static bb_err ws_accept(bb_plugin_ref *who, bb_request *req, const struct bb_ws_handler *handler, void *user,
                         bb_ws **ret)
 {
@@ -261,4 +274,6 @@ const struct bb_http_ops http_ops = {
         .ws_probe = websocket_probe,
         .ws_remote = websocket_remote,
         .fetch = client_fetch,
+        .page = read_page,
+        .send_page = send_page,
 };

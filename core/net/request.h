@@ -131,6 +131,10 @@ BB_AWAIT bb_str gzip_text(bb_str); /* BB_NONE when that did not work */
 void access_begin(struct bb_request *);
 void access_end(struct bb_request *, bb_err);
 
+/* --- page.c --- */
+bb_err page_read(struct bb_request *, struct bb_response *, size_t *ret_limit, bb_str *ret_after);
+void page_send(struct bb_response *, bb_json *items, bb_str next);
+
 /* --- openapi.c --- */
 bb_err openapi_handle(struct bb_request *, struct bb_response *);
 

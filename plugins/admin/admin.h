@@ -15,11 +15,10 @@ struct page {
         bb_str after; /* the item before, or BB_NONE */
         size_t limit;
 };
-/* limit and cursor of the request; a cursor of another list is 400. */
+/* limit and cursor of the request. */
 bb_err page_of(bb_request *, bb_response *, struct page *ret);
-/* {"items": […], "next_cursor": …} and the Link header. `last` is the key of the last item. */
-void page_send(bb_request *, bb_response *, const struct bb_shape *, void *items, size_t count, const struct page *,
-               bb_str last);
+/* The items as JSON, with their cursor. `last` is the key of the last item. */
+void page_send(bb_response *, const struct bb_shape *, void *items, size_t count, const struct page *, bb_str last);
 /* Sends one object with its ETag, or 304. */
 bb_err object_send(bb_request *, bb_response *, const struct bb_shape *, void *object, int64_t version);
 /* What If-Match and If-None-Match: * ask of a change, as the contract's if_version. `exists` 0: there is no object. */

@@ -70,7 +70,7 @@ BB_AWAIT bb_err locations_list(bb_request *req, bb_response *res)
 
         TRY(page_of(req, res, &page));
         TRY(charging->location_list(page.after, page.limit, &items, &count));
-        page_send(req, res, &Location, items, count, &page, count > 0 ? items[count - 1].id : BB_NONE);
+        page_send(res, &Location, items, count, &page, count > 0 ? items[count - 1].id : BB_NONE);
         return BB_OK;
 }
 

@@ -85,7 +85,8 @@ static bb_err audit_position(bb_str cursor, int64_t *ret)
         *ret = 0;
         if (cursor.ptr == NULL)
                 return BB_OK;
-        TRY(bb_unseal("audit-cursor", cursor, &clear));
+        TRY(bb_unbase64(cursor, &clear));
+        TRY(bb_unseal("audit-cursor", clear, &clear));
         for (size_t i = 0; i < clear.len; i++)
                 *ret = *ret * 10 + (clear.ptr[i] - '0');
         return BB_OK;
@@ -113,9 +114,11 @@ BB_AWAIT bb_err audit_entries(bb_request *req, bb_response *res)
                                                .action = entries[i].action,
                                                .object = entries[i].object,
                                                .details = json_of(entries[i].details)};
-        if (count > 0)
+        if (count > 0) {
                 TRY(bb_seal("audit-cursor", bb_print("%lld", (long long)entries[count - 1].number), &last));
-        page_send(req, res, &AuditEntry, views, count, &page, last);
+                last = bb_base64(last);
+        }
+        page_send(res, &AuditEntry, views, count, &page, last);
         return BB_OK;
 }
 
@@ -140,7 +143,7 @@ BB_AWAIT bb_err reviews_list(bb_request *req, bb_response *res)
                                                 .first_ms = asides[i].first_ms,
                                                 .last_ms = asides[i].last_ms,
                                                 .count = asides[i].count};
-        page_send(req, res, &Review, views, count, &page, count > 0 ? asides[count - 1].id : BB_NONE);
+        page_send(res, &Review, views, count, &page, count > 0 ? asides[count - 1].id : BB_NONE);
         return BB_OK;
 }
 
@@ -167,7 +170,7 @@ BB_AWAIT bb_err dead_letters_list(bb_request *req, bb_response *res)
                                                 .created_ms = letters[i].created_ms,
                                                 .died_ms = letters[i].died_ms,
                                                 .replaying = letters[i].replaying};
-        page_send(req, res, &DeadLetter, views, count, &page, count > 0 ? letters[count - 1].id : BB_NONE);
+        page_send(res, &DeadLetter, views, count, &page, count > 0 ? letters[count - 1].id : BB_NONE);
         return BB_OK;
 }
 

@@ -36,16 +36,7 @@ bb_err time_query(bb_request *req, const char *name, int64_t *ret)
 
 bb_err page_of(bb_request *req, bb_response *res, struct page *ret)
 {
-        bb_str cursor = bb_request_query(req, "cursor");
-
-        ret->limit = (size_t)int_query(req, "limit", 50);
-        ret->after = BB_NONE;
-        if (cursor.ptr == NULL)
-                return BB_OK;
-        if (bb_unbase64(cursor, &ret->after) == BB_OK && ret->after.len > 0)
-                return BB_OK;
-        return bb_problem(res, BB_E_INVALID, 400, "bad-cursor",
-                          BB_STR("The query parameter cursor is not one that this list gave out."));
+        return bb_page(req, res, &ret->limit, &ret->after);
 }
 
 /* The contract says "0: absent" of times and of what may be unknown; a shape wants present bits. */
@@ -71,7 +62,7 @@ static void mark_present(const struct bb_shape *shape, void *object)
         }
 }
 
-static bb_str query_encode(bb_str s)
+bb_str path_segment(bb_str s)
 {
         static const char hex[] = "0123456789ABCDEF";
         char *out = bb_alloc(s.len * 3 + 1);
@@ -92,32 +83,10 @@ static bb_str query_encode(bb_str s)
         return (bb_str){.ptr = out, .len = n};
 }
 
-bb_str path_segment(bb_str s)
+void page_send(bb_response *res, const struct bb_shape *shape, void *items, size_t count, const struct page *page,
+               bb_str last)
 {
-        return query_encode(s);
-}
-
-/* The filters of this request belong to the next page too. */
-static bb_str next_link(bb_request *req, bb_str cursor)
-{
-        static const char *const filters[] = {"limit", "q",        "search", "station",   "open",  "from",
-                                              "to",    "location", "token",  "admission", "online"};
-        bb_str url = bb_print("%.*s%.*s?cursor=%.*s", BB_FMT(bb_request_base_url(req)), BB_FMT(bb_request_path(req)),
-                              BB_FMT(query_encode(cursor)));
-
-        for (size_t i = 0; i < BB_COUNT(filters); i++) {
-                bb_str value = bb_request_query(req, filters[i]);
-
-                if (value.ptr != NULL)
-                        url = bb_print("%.*s&%s=%.*s", BB_FMT(url), filters[i], BB_FMT(query_encode(value)));
-        }
-        return bb_print("<%.*s>; rel=\"next\"", BB_FMT(url));
-}
-
-void page_send(bb_request *req, bb_response *res, const struct bb_shape *shape, void *items, size_t count,
-               const struct page *page, bb_str last)
-{
-        bb_json *answer = bb_json_new_object(), *list = bb_json_new_array();
+        bb_json *list = bb_json_new_array();
 
         for (size_t i = 0; i < count; i++) {
                 void *item = (char *)items + i * shape->struct_size;
@@ -125,14 +94,7 @@ void page_send(bb_request *req, bb_response *res, const struct bb_shape *shape, 
                 mark_present(shape, item);
                 bb_json_append(list, bb_shape_encode(shape, item));
         }
-        bb_json_set(answer, "items", list);
-        if (count > 0 && count == page->limit) {
-                bb_str cursor = bb_base64(last);
-
-                bb_json_set_str(answer, "next_cursor", cursor);
-                bb_response_header(res, "Link", next_link(req, cursor));
-        }
-        bb_response_json(res, answer);
+        bb_response_page(res, list, count > 0 && count == page->limit ? last : BB_NONE);
 }
 
 static bb_str tag_of(int64_t version)

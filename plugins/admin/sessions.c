@@ -98,7 +98,7 @@ BB_AWAIT bb_err sessions_list(bb_request *req, bb_response *res)
         TRY(time_query(req, "to", &filter.to_ms));
         TRY(page_of(req, res, &page));
         TRY(charging->session_list(&filter, page.after, page.limit, &items, &count));
-        page_send(req, res, &Session, items, count, &page, count > 0 ? items[count - 1].id : BB_NONE);
+        page_send(res, &Session, items, count, &page, count > 0 ? items[count - 1].id : BB_NONE);
         return BB_OK;
 }
 
@@ -140,7 +140,7 @@ BB_AWAIT bb_err session_samples(bb_request *req, bb_response *res)
         views = BB_NEW_ARRAY(struct sample_view, count + 1);
         for (size_t i = 0; i < count; i++)
                 views[i].sample = samples[i];
-        page_send(req, res, &Sample, views, count, &page, bb_print("%lld", (long long)(after + (int64_t)count)));
+        page_send(res, &Sample, views, count, &page, bb_print("%lld", (long long)(after + (int64_t)count)));
         return BB_OK;
 }
 
@@ -152,6 +152,6 @@ BB_AWAIT bb_err cdrs_list(bb_request *req, bb_response *res)
 
         TRY(page_of(req, res, &page));
         TRY(charging->cdr_list(page.after, page.limit, &items, &count));
-        page_send(req, res, &Cdr, items, count, &page, count > 0 ? items[count - 1].id : BB_NONE);
+        page_send(res, &Cdr, items, count, &page, count > 0 ? items[count - 1].id : BB_NONE);
         return BB_OK;
 }

@@ -133,7 +133,7 @@ BB_AWAIT bb_err stations_list(bb_request *req, bb_response *res)
 
         TRY(page_of(req, res, &page));
         TRY(charging->station_list(&filter, page.after, page.limit, &items, &count));
-        page_send(req, res, &Station, items, count, &page, count > 0 ? items[count - 1].id : BB_NONE);
+        page_send(res, &Station, items, count, &page, count > 0 ? items[count - 1].id : BB_NONE);
         return BB_OK;
 }
 
@@ -232,7 +232,7 @@ BB_AWAIT bb_err connectors_list(bb_request *req, bb_response *res)
 
         TRY(charging->station_get(id, &station));
         TRY(charging->connector_list(id, &items, &count));
-        page_send(req, res, &Connector, items, count, &whole, BB_NONE);
+        page_send(res, &Connector, items, count, &whole, BB_NONE);
         return BB_OK;
 }
 
@@ -288,6 +288,6 @@ BB_AWAIT bb_err attempts_list(bb_request *req, bb_response *res)
         const struct page whole = {.limit = SIZE_MAX};
 
         TRY(charging->connection_attempts((size_t)int_query(req, "limit", 50), &items, &count));
-        page_send(req, res, &ConnectionAttempt, items, count, &whole, BB_NONE);
+        page_send(res, &ConnectionAttempt, items, count, &whole, BB_NONE);
         return BB_OK;
 }

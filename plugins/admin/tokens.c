@@ -41,7 +41,7 @@ BB_AWAIT bb_err tokens_list(bb_request *req, bb_response *res)
 
         TRY(page_of(req, res, &page));
         TRY(charging->token_list(bb_request_query(req, "q"), page.after, page.limit, &items, &count));
-        page_send(req, res, &Token, items, count, &page, count > 0 ? items[count - 1].uid : BB_NONE);
+        page_send(res, &Token, items, count, &page, count > 0 ? items[count - 1].uid : BB_NONE);
         return BB_OK;
 }
 

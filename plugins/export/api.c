@@ -148,33 +148,22 @@ BB_AWAIT bb_err exports_create(bb_request *req, bb_response *res)
         return BB_OK;
 }
 
-static int64_t limit_of(bb_request *req)
-{
-        bb_str text = bb_request_query(req, "limit");
-        int64_t limit = 0;
-
-        for (size_t i = 0; i < text.len; i++)
-                limit = limit * 10 + (text.ptr[i] - '0');
-        return limit > 0 ? limit : 50;
-}
-
-/* GET /v1/exports: the cursor is the id of the last one */
+/* GET /v1/exports */
 BB_AWAIT bb_err exports_list(bb_request *req, bb_response *res)
 {
-        bb_json *page = bb_json_new_object(), *items = bb_json_new_array();
+        bb_json *items = bb_json_new_array();
         struct bb_job_info *jobs;
         struct export_view view;
-        size_t count, limit = (size_t)limit_of(req);
+        size_t count, limit;
+        bb_str after;
 
-        TRY(bb_job_list("export.sessions", bb_request_query(req, "cursor"), limit, &jobs, &count));
+        TRY(bb_page(req, res, &limit, &after));
+        TRY(bb_job_list("export.sessions", after, limit, &jobs, &count));
         for (size_t i = 0; i < count; i++) {
                 TRY(view_of(req, &jobs[i], &view));
                 bb_json_append(items, bb_shape_encode(&Export, &view));
         }
-        bb_json_set(page, "items", items);
-        if (count > 0 && count == limit)
-                bb_json_set_str(page, "next_cursor", jobs[count - 1].id);
-        bb_response_json(res, page);
+        bb_response_page(res, items, count == limit ? jobs[count - 1].id : BB_NONE);
         return BB_OK;
 }
 

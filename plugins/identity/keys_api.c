@@ -95,32 +95,25 @@ static struct api_key key_of(const bb_rows *rows, size_t row)
 BB_AWAIT bb_err keys_list(bb_request *req, bb_response *res)
 {
         bb_rows *rows;
-        bb_json *page = bb_json_new_object(), *items = bb_json_new_array();
-        bb_str limit_text = bb_request_query(req, "limit");
-        int64_t limit = 0;
-        size_t count;
+        bb_json *items = bb_json_new_array();
+        size_t count, limit;
+        bb_str after;
 
-        for (size_t i = 0; i < limit_text.len; i++)
-                limit = limit * 10 + (limit_text.ptr[i] - '0');
-        if (limit == 0)
-                limit = 50;
+        TRY(bb_page(req, res, &limit, &after));
         TRY(bb_db_query(&rows,
                         "select id, name, array_to_string(scopes, ' '), created_at, expires_at, last_used_at, "
                         "last_used_from, revoked_at from identity.api_key k "
                         "where $1::text is null or (created_at, id) < "
                         "(select c.created_at, c.id from identity.api_key c where c.id = $1) "
                         "order by created_at desc, id desc limit $2",
-                        BB_TEXT(bb_request_query(req, "cursor")), BB_INT(limit)));
+                        BB_TEXT(after), BB_INT((int64_t)limit)));
         count = bb_rows_count(rows);
         for (size_t i = 0; i < count; i++) {
                 struct api_key key = key_of(rows, i);
 
                 bb_json_append(items, bb_shape_encode(&ApiKey, &key));
         }
-        bb_json_set(page, "items", items);
-        if (count == (size_t)limit)
-                bb_json_set_str(page, "next_cursor", bb_row_str(rows, count - 1, 0));
-        bb_response_json(res, page);
+        bb_response_page(res, items, count == limit ? bb_row_str(rows, count - 1, 0) : BB_NONE);
         return BB_OK;
 }
 

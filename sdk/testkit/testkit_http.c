@@ -184,6 +184,27 @@ static bb_err etag(bb_request *r, bb_response *res, bb_str tag)
         return BB_OK;
 }
 
+static bb_err read_page(bb_request *r, bb_response *res, size_t *ret_limit, bb_str *ret_after)
+{
+        int64_t limit = 50;
+        bb_str text = query(r, "limit");
+
+        (void)res;
+        if (text.ptr != NULL)
+                TRY(str_to_int(text, &limit));
+        *ret_limit = (size_t)limit;
+        *ret_after = query(r, "cursor");
+        return BB_OK;
+}
+static void send_page(bb_response *res, bb_json *items, bb_str next)
+{
+        bb_json *page = bb_json_new_object();
+
+        bb_json_set(page, "items", items);
+        bb_json_set_str(page, "next_cursor", next);
+        send_json(res, page);
+}
+
 const struct bb_http_ops testkit_http_ops = {.size = sizeof(testkit_http_ops),
                                              .routes = add_routes,
                                              .method = method,
@@ -204,7 +225,9 @@ const struct bb_http_ops testkit_http_ops = {.size = sizeof(testkit_http_ops),
                                              .send_bytes = send_bytes,
                                              .problem = problem,
                                              .problem_field = problem_field,
-                                             .etag = etag};
+                                             .etag = etag,
+                                             .page = read_page,
+                                             .send_page = send_page};
 
 static void serve(void *arg)
 {

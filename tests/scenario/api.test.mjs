@@ -124,6 +124,35 @@ test('API keys are shown once, scoped, and revoked at once', async () => {
     [['api_key.create', made.body.id], ['api_key.revoke', made.body.id]]);
 });
 
+test('the audit log tells who changed what, newest first, page by page', async () => {
+  for (let i = 0; i < 5; i++) await api('PUT', '/v1/tokens/AUDITED', { status: 'accepted', label: `n${i}` });
+  const seen = [];
+  let next = '/v1/audit?limit=2&object=AUDITED';
+  while (next) {
+    const page = await api('GET', next);
+    assert.equal(page.status, 200, page.bytes.toString());
+    seen.push(...page.body.items);
+    next = /<([^>]+)>; rel="next"/.exec(page.headers.get('link') ?? '')?.[1];
+  }
+  assert.equal(seen.length, 5);
+  assert.ok(seen.every((e) => e.object === 'AUDITED' && /^token\./.test(e.action) && /^key:/.test(e.actor)));
+  assert.ok(seen.every((e, i) => i === 0 || e.at <= seen[i - 1].at));
+  assert.equal((await api('GET', '/v1/audit?cursor=bm9uc2Vuc2U=')).status, 400);
+  assert.throws(() => busbar.sql("delete from core.audit"), /append only/);
+});
+
+test('an event that a plugin cannot handle becomes a dead letter that can be replayed', async () => {
+  busbar.sql(`insert into core.dead_letter (tenant_id, id, event_id, plugin, topic, key, payload, error, attempts, created_at)
+    values ('north', gen_random_uuid(), gen_random_uuid(), 'export', 'session.ended', 'x', '{}', 'a test', 10, now())`);
+  const { items } = (await api('GET', '/v1/dead-letters')).body;
+  assert.equal(items.length, 1);
+  assert.equal(items[0].error, 'a test');
+  assert.equal((await busbar.api('south', 'GET', '/v1/dead-letters')).body.items.length, 0);
+  assert.equal((await busbar.api('south', 'POST', `/v1/dead-letters/${items[0].id}/replay`)).status, 404);
+  assert.equal((await api('POST', `/v1/dead-letters/${items[0].id}/replay`)).status, 202);
+  assert.equal((await api('POST', '/v1/dead-letters/nonsense/replay')).status, 404);
+});
+
 test('openapi.json describes the answers as they are', async () => {
   const described = (await api('GET', '/v1/openapi.json')).body;
   assert.equal(described.openapi, '3.1.0');

@@ -154,6 +154,8 @@ test('nothing about a session is refused for a business reason', async () => {
   assert.equal(backwards[0], 3);
   await raw.close();
   const { items } = (await busbar.api('north', 'GET', '/v1/sessions?station=ODD')).body;
+  const reviews = (await busbar.api('north', 'GET', '/v1/reviews')).body.items.filter((r) => r.station_id === 'ODD');
+  assert.ok(reviews.some((r) => r.kind === 'stop' && r.transaction_id === 12345 && r.reason && r.report), JSON.stringify(reviews));
   const set_aside = items.find((s) => s.connector_id === 2);
   assert.equal(set_aside.state, 'review');
   assert.ok(set_aside.review);

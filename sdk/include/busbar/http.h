@@ -13,9 +13,9 @@ enum {
         BB_ROUTE_WEBSOCKET = 1,  /* the handler ends with bb_ws_accept, or answers with an error */
         BB_ROUTE_IDEMPOTENT = 2, /* POST: an Idempotency-Key is honoured (24 h; 409 in flight, 422 other body) */
         BB_ROUTE_HIDDEN = 4,     /* not in openapi.json */
-        BB_ROUTE_LIST = 8,       /* the answer is {"items": [response…], "next_cursor": …}; takes ?limit= and ?cursor= */
-        BB_ROUTE_RAW_BODY = 16,  /* the body is not JSON */
-        BB_ROUTE_IF_MATCH = 32   /* PUT, PATCH, DELETE: bb_etag() answers 428 when If-Match is missing */
+        BB_ROUTE_LIST = 8, /* the answer is {"items": [response…], "next_cursor": …}; takes ?limit= and ?cursor= */
+        BB_ROUTE_RAW_BODY = 16, /* the body is not JSON */
+        BB_ROUTE_IF_MATCH = 32  /* PUT, PATCH, DELETE: bb_etag() answers 428 when If-Match is missing */
 };
 
 /* A query parameter, for OpenAPI and for checking: unknown or ill-formed ones are 400 with their name. */
@@ -34,7 +34,7 @@ struct bb_route {
         bb_err (*handle)(bb_request *, bb_response *);
         const char *summary;
         int32_t flags;
-        int32_t status;                 /* of success, in OpenAPI and unless the handler sets another; 0: 200, or 204 without a body */
+        int32_t status; /* of success, in OpenAPI and unless the handler sets another; 0: 200, or 204 without a body */
         const struct bb_shape *request; /* checked before `handle` is called: 422 with JSON pointers otherwise */
         const struct bb_shape *response;
         const struct bb_query_param *query;
@@ -51,12 +51,13 @@ enum { BB_WS_TEXT = 1, BB_WS_BINARY = 2 };
 
 struct bb_ws_handler {
         uint32_t size;
-        int32_t ping_ms;      /* a ping at this interval, a close when no pong came within ping_timeout_ms; 0: none */
+        int32_t ping_ms; /* a ping at this interval, a close when no pong came within ping_timeout_ms; 0: none */
         int32_t ping_timeout_ms;
-        int32_t max_queue;    /* messages waiting for on_message before reading stops; 0: 16 */
-        int64_t max_message;  /* bytes; larger ones close with 1009; 0: the core's limit of 1 MiB */
+        int32_t max_queue;       /* messages waiting for on_message before reading stops; 0: 16 */
+        int64_t max_message;     /* bytes; larger ones close with 1009; 0: the core's limit of 1 MiB */
         const char *subprotocol; /* echoed in the handshake's answer; NULL: none */
-        /* On the loop as soon as the message is there; may not wait. 1: taken, on_message is not called. May be NULL. */
+        /* On the loop as soon as the message is there; may not wait. 1: taken, on_message is not called. May be NULL.
+         */
         int32_t (*on_arrival)(bb_ws *, void *user, int32_t kind, bb_str data);
         /* In a task, one message at a time, in order. `data` lives until it returns. */
         void (*on_message)(bb_ws *, void *user, int32_t kind, bb_str data);
@@ -77,8 +78,8 @@ struct bb_fetch {
         const struct bb_http_header *headers;
         size_t header_count;
         bb_str body;
-        int64_t timeout_ms;  /* 0: 10,000 */
-        int64_t max_answer;  /* bytes; 0: 1 MiB */
+        int64_t timeout_ms;                                              /* 0: 10,000 */
+        int64_t max_answer;                                              /* bytes; 0: 1 MiB */
         const char *client_certificate_file, *client_key_file, *ca_file; /* PEM; NULL: none, none, the system's */
 };
 enum {
@@ -106,9 +107,9 @@ struct bb_http_ops {
         bb_str (*query)(const bb_request *, const char *name);  /* BB_NONE when absent */
         bb_str (*header)(const bb_request *, const char *name); /* BB_NONE when absent; doubled ones joined by ", " */
         bb_str (*body)(const bb_request *);
-        bb_str (*remote)(const bb_request *);    /* the peer's address, after trusted proxies */
-        bb_str (*base_url)(const bb_request *);  /* "https://host[:port][/t/tenant]", for links in answers */
-        bb_str (*actor)(const bb_request *);     /* "key:3f2a…", for audit entries; "anonymous" */
+        bb_str (*remote)(const bb_request *);   /* the peer's address, after trusted proxies */
+        bb_str (*base_url)(const bb_request *); /* "https://host[:port][/t/tenant]", for links in answers */
+        bb_str (*actor)(const bb_request *);    /* "key:3f2a…", for audit entries; "anonymous" */
         int32_t (*allowed)(const bb_request *, const char *permission);
         int32_t (*is_tls)(const bb_request *);
         bb_str (*client_certificate_name)(const bb_request *); /* common name of a verified certificate, or BB_NONE */
@@ -130,23 +131,32 @@ struct bb_http_ops {
         /* One more entry of the problem's "errors": a JSON pointer and a sentence. */
         void (*problem_field)(bb_response *, bb_str pointer, bb_str detail);
         /* GET: sets ETag, and answers 304 when the caller has this version (what is sent later is dropped).
-         * PUT, PATCH, DELETE: the first call compares `tag`, the version before the change (BB_NONE: there is none yet), and
-         * answers 412 or 428 (returns BB_E_PRECONDITION); a second call sets ETag to the version after it.
+         * PUT, PATCH, DELETE: the first call compares `tag`, the version before the change (BB_NONE: there is none
+         * yet), and answers 412 or 428 (returns BB_E_PRECONDITION); a second call sets ETag to the version after it.
          * `tag` without quotes; of printable ASCII, no '"'. */
         bb_err (*etag)(bb_request *, bb_response *, bb_str tag);
 
         /* WebSocket, server side. Frees nothing of `user`; on_close is the place for that. */
         bb_err (*ws_accept)(bb_plugin_ref *who, bb_request *, const struct bb_ws_handler *, void *user, bb_ws **ret);
         /* Client side: ws:// or wss://. */
-        BB_AWAIT bb_err (*ws_connect)(bb_plugin_ref *who, bb_str url, const struct bb_http_header *headers, size_t header_count,
-                                      const char *ca_file, const struct bb_ws_handler *, void *user, bb_ws **ret,
-                                      int32_t *ret_http_status);
-        bb_err (*ws_send)(bb_ws *, int32_t kind, bb_str data); /* queued, never waits; BB_E_LIMIT when the peer does not read */
+        BB_AWAIT bb_err (*ws_connect)(bb_plugin_ref *who, bb_str url, const struct bb_http_header *headers,
+                                      size_t header_count, const char *ca_file, const struct bb_ws_handler *,
+                                      void *user, bb_ws **ret, int32_t *ret_http_status);
+        bb_err (*ws_send)(bb_ws *, int32_t kind,
+                          bb_str data); /* queued, never waits; BB_E_LIMIT when the peer does not read */
         void (*ws_close)(bb_ws *, int32_t code, bb_str reason); /* on_close follows */
-        BB_AWAIT bb_err (*ws_probe)(bb_ws *, int64_t timeout_ms); /* ping, wait for the pong; BB_E_TIMEOUT or BB_E_CLOSED */
+        BB_AWAIT bb_err (*ws_probe)(bb_ws *,
+                                    int64_t timeout_ms); /* ping, wait for the pong; BB_E_TIMEOUT or BB_E_CLOSED */
         bb_str (*ws_remote)(const bb_ws *);
 
         BB_AWAIT bb_err (*fetch)(const struct bb_fetch *, struct bb_fetch_answer *ret);
+
+        /* A page of a list (BB_ROUTE_LIST). *ret_limit: 1 to 200; *ret_after: what the page before gave to send_page,
+         * BB_NONE at the start. A cursor that this program did not make is answered with 400. */
+        bb_err (*page)(bb_request *, bb_response *, size_t *ret_limit, bb_str *ret_after);
+        /* {"items": …, "next_cursor": …} with its Link header. `next`: text that finds the last item again, in UTF-8;
+         * BB_NONE when there are no more. Callers can read it, so what they may not know is sealed (crypto.h) first. */
+        void (*send_page)(bb_response *, bb_json *items, bb_str next);
 };
 
 /* Plain TCP and TLS, for hardware with protocols of its own. A stream belongs to one task at a time. */
@@ -154,7 +164,8 @@ struct bb_net_ops {
         uint32_t size;
         uint32_t reserved;
         /* `serve` runs in a task per connection (in the tenant given) and the stream is closed when it returns.
-         * `address` is "host:port"; port 0 takes a free one, ret_port says which. Closed when the plugin or tenant stops. */
+         * `address` is "host:port"; port 0 takes a free one, ret_port says which. Closed when the plugin or tenant
+         * stops. */
         bb_err (*listen)(bb_plugin_ref *who, bb_tenant *, const char *address, void (*serve)(bb_stream *, void *arg),
                          void *arg, int32_t *ret_port);
         BB_AWAIT bb_err (*connect)(const char *address, int32_t tls, bb_stream **ret);
@@ -306,6 +317,14 @@ static inline BB_AWAIT bb_err bb_fetch(const struct bb_fetch *request, struct bb
 {
         return bb_http_->fetch(request, ret);
 }
+static inline bb_err bb_page(bb_request *req, bb_response *res, size_t *ret_limit, bb_str *ret_after)
+{
+        return bb_http_->page(req, res, ret_limit, ret_after);
+}
+static inline void bb_response_page(bb_response *res, bb_json *items, bb_str next)
+{
+        bb_http_->send_page(res, items, next);
+}
 static inline bb_err bb_listen(bb_tenant *tenant, const char *address, void (*serve)(bb_stream *, void *), void *arg,
                                int32_t *ret_port)
 {
@@ -315,7 +334,8 @@ static inline BB_AWAIT bb_err bb_connect(const char *address, int32_t tls, bb_st
 {
         return bb_net_->connect(address, tls, ret);
 }
-static inline BB_AWAIT bb_err bb_stream_read(bb_stream *s, void *buffer, size_t room, int64_t timeout_ms, size_t *ret_count)
+static inline BB_AWAIT bb_err bb_stream_read(bb_stream *s, void *buffer, size_t room, int64_t timeout_ms,
+                                             size_t *ret_count)
 {
         return bb_net_->read(s, buffer, room, timeout_ms, ret_count);
 }
