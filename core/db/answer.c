@@ -42,6 +42,7 @@ static int take_step(struct conn *c, struct segment *seg, PGresult *result)
 
         if (status == PGRES_FATAL_ERROR) {
                 if (sqlstate_is_loss(result)) {
+                        c->over = 1;
                         c->goodbye = sqlstate_is_goodbye(result);
                         PQclear(result);
                         return 0;
@@ -101,6 +102,8 @@ static int take_what_is_there(struct conn *c)
 /* What came before the end of the connection still counts, a goodbye above all. */
 void conn_drain(struct conn *c)
 {
+        if (c->over)
+                return;
         PQconsumeInput(c->pg);
         take_what_is_there(c);
 }

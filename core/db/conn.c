@@ -43,19 +43,24 @@ static void set_timer(struct conn *c, int64_t ms)
 
 /* Nobody knows whether what was on the wire was committed, unless the server said goodbye: then what it had not begun
  * to answer was not begun, and may be sent again. */
-static void fail_flying(struct conn *c)
+static void fail_flying(struct conn *c, const char *why)
 {
-        int goodbye = c->goodbye;
+        int64_t lost = 0, again = 0;
 
         while (!list_empty(&c->flying)) {
                 struct segment *seg = LIST_OF(struct segment, link, c->flying.next);
 
                 list_remove(&seg->link);
                 c->flying_count--;
-                seg->retry = goodbye && seg->step_at == 0 && !seg->steps[0].answered;
+                seg->retry = c->goodbye && seg->step_at == 0 && !seg->steps[0].answered;
+                again += seg->retry;
+                lost += !seg->retry;
                 segment_done(seg, BB_E_UNAVAILABLE);
         }
-        c->goodbye = 0;
+        if (lost > 0 && pool.open)
+                bb_log(BB_WARN, "db.segments_lost", "a connection ended before its answers came",
+                       bb_kv_cstr("reason", why), bb_kv_int("lost", lost), bb_kv_int("sent_again", again));
+        c->goodbye = c->over = 0;
 }
 
 static void tear_down(struct conn *c, const char *why)
@@ -75,7 +80,7 @@ static void tear_down(struct conn *c, const char *why)
         c->up = 0;
         if (was_up)
                 pool_conn_down(why);
-        fail_flying(c);
+        fail_flying(c, why);
         conn_release(c);
 }
 
@@ -135,6 +140,7 @@ static void on_notice(void *arg, const PGresult *notice)
         struct conn *c = arg;
 
         if (PQresultErrorField(notice, PG_DIAG_SQLSTATE) != NULL && sqlstate_is_loss(notice)) {
+                c->over = 1;
                 c->goodbye = sqlstate_is_goodbye(notice);
                 conn_break(c, "the server ended the session");
                 return;

@@ -74,6 +74,8 @@ struct conn {
         int32_t state;
         int32_t up;      /* counted in pool.ready */
         int32_t goodbye; /* the server said that it ends the session: what it had not begun was not done */
+        int32_t over;    /* the server said the last word; libpq makes up answers for what follows */
+        int32_t reserved;
         PGconn *pg;
         struct event *io;    /* of the socket */
         struct event *timer; /* reconnect, or the limit of connecting */

@@ -13,7 +13,9 @@
 #include "db/db.h"
 #include "rt/loop.h"
 #include "rt/task.h"
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,6 +138,44 @@ static inline void must(bb_err err, bb_str why)
         assert_null(why.ptr);
 }
 
+static void fixture_remove(const char *folder)
+{
+        pid_t pid = fork();
+
+        if (pid == 0) {
+                execlp("rm", "rm", "-rf", "--", folder, (char *)NULL);
+                _exit(127);
+        }
+        while (pid > 0 && waitpid(pid, NULL, 0) < 0)
+                ;
+}
+
+/* A test that crashes leaves a server behind: this child of ours notices our end by the pipe, and clears up. */
+static inline void fixture_watch(void)
+{
+        char path[128], text[32] = "";
+        int pipes[2];
+        FILE *f;
+
+        assert_int_equal(pipe(pipes), 0);
+        if (fork() != 0) {
+                close(pipes[0]);
+                fcntl(pipes[1], F_SETFD, FD_CLOEXEC);
+                return;
+        }
+        close(pipes[1]);
+        setpgid(0, 0);
+        while (read(pipes[0], text, 1) < 0)
+                ;
+        snprintf(path, sizeof(path), "%s/postgres/data/postmaster.pid", state_folder);
+        f = fopen(path, "re");
+        if (f != NULL && fgets(text, sizeof(text), f) != NULL && atoi(text) > 1)
+                kill(atoi(text), SIGQUIT);
+        if (access(state_folder, F_OK) == 0)
+                fixture_remove(state_folder);
+        _exit(0);
+}
+
 static inline void fixture_cluster(void)
 {
         bb_str why = BB_NONE;
@@ -143,6 +183,7 @@ static inline void fixture_cluster(void)
         snprintf(state_folder, sizeof(state_folder), "/tmp/bbdb-XXXXXX");
         assert_non_null(mkdtemp(state_folder));
         assert_int_equal(chmod(state_folder, 0755), 0);
+        fixture_watch();
         cluster_config.state = state_folder;
         must(embedded_start(&cluster_config, &cluster, &why), why);
 }
@@ -178,18 +219,6 @@ __attribute__((unused)) static int fixture_up(void **state)
         must(db_migrate(&db_config, &why), why);
         fixture_open();
         return 0;
-}
-
-static void fixture_remove(const char *folder)
-{
-        pid_t pid = fork();
-
-        if (pid == 0) {
-                execlp("rm", "rm", "-rf", "--", folder, (char *)NULL);
-                _exit(127);
-        }
-        while (pid > 0 && waitpid(pid, NULL, 0) < 0)
-                ;
 }
 
 __attribute__((unused)) static int fixture_down(void **state)
