@@ -249,7 +249,9 @@ static BB_AWAIT bb_err start_what_waits(struct work *w, int *ret_started)
                 bb_err err;
 
                 running++;
+                w->claiming = 1;
                 err = claim(w, &rows);
+                w->claiming = 0;
                 running--;
                 TRY(err);
                 if (bb_rows_count(rows) == 0)
@@ -312,9 +314,12 @@ BB_AWAIT bb_err jobs_start(struct work *w)
         return BB_OK;
 }
 
+/* A claim is let finish: given up, it could come to pass after the leases were given back. */
 void jobs_stop(struct work *w)
 {
-        bb_task_cancel(w->runner_id);
+        nap_wake(&w->runner);
+        if (!w->claiming || bb_db_away_ms() > 0)
+                bb_task_cancel(w->runner_id);
         LIST_EACH (item, &w->jobs)
                 bb_task_cancel(LIST_OF(bb_job, link, item)->task_id);
 }

@@ -23,6 +23,8 @@ struct work {
         int32_t stopping;
         int32_t starting;
         int32_t runs_jobs;
+        int32_t claiming; /* a claim is on the wire */
+        int32_t reserved;
         int32_t tasks; /* that run and use this struct */
         struct task *stopper;
         struct list subscribers;
