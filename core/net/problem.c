@@ -4,6 +4,7 @@
  * handler that knows more says it with bb_problem().
  */
 #include "base/arena.h"
+#include "net/http1_parse.h"
 #include "net/request.h"
 #include <stdlib.h>
 #include <sys/random.h>
@@ -35,53 +36,6 @@ static const struct problem_kind problem_kinds[] = {
         {BB_E_OFFLINE, 409, "station-offline", "The station is not connected."},
         {BB_E_REJECTED, 409, "rejected", "The other side understood the request and refused it."},
 };
-
-struct status_name {
-        int32_t status;
-        const char *title;
-};
-
-static const struct status_name status_names[] = {
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {402, "Payment Required"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {406, "Not Acceptable"},
-        {408, "Request Timeout"},
-        {409, "Conflict"},
-        {410, "Gone"},
-        {411, "Length Required"},
-        {412, "Precondition Failed"},
-        {413, "Content Too Large"},
-        {414, "URI Too Long"},
-        {415, "Unsupported Media Type"},
-        {416, "Range Not Satisfiable"},
-        {417, "Expectation Failed"},
-        {421, "Misdirected Request"},
-        {422, "Unprocessable Content"},
-        {423, "Locked"},
-        {426, "Upgrade Required"},
-        {428, "Precondition Required"},
-        {429, "Too Many Requests"},
-        {431, "Request Header Fields Too Large"},
-        {500, "Internal Server Error"},
-        {501, "Not Implemented"},
-        {502, "Bad Gateway"},
-        {503, "Service Unavailable"},
-        {504, "Gateway Timeout"},
-        {505, "HTTP Version Not Supported"},
-        {507, "Insufficient Storage"},
-};
-
-const char *status_title(int32_t status)
-{
-        for (size_t i = 0; i < BB_COUNT(status_names); i++)
-                if (status_names[i].status == status)
-                        return status_names[i].title;
-        return "Error";
-}
 
 static const struct problem_kind *kind_of(bb_err err)
 {
@@ -142,7 +96,7 @@ bb_str problem_text(int32_t status, const char *code, bb_str detail, bb_json *er
         bb_json *p = bb_json_new_object();
 
         bb_json_set_str(p, "type", bb_print("urn:busbar:problem:%s", code));
-        bb_json_set_str(p, "title", bb_cstr(status_title(status)));
+        bb_json_set_str(p, "title", bb_cstr(http1_reason(status)));
         bb_json_set_int(p, "status", status);
         bb_json_set_str(p, "detail", detail);
         bb_json_set_str(p, "code", bb_cstr(code));

@@ -110,7 +110,6 @@ void problem_field(struct bb_response *, bb_str pointer, bb_str detail);
 void problem_from_err(struct bb_response *, bb_err);
 void problem_render(struct bb_response *); /* into status, content_type and body */
 bb_str problem_text(int32_t status, const char *code, bb_str detail, bb_json *errors, const char *trace);
-const char *status_title(int32_t status);
 void trace_new(char ret[17]);
 
 /* --- etag.c --- */

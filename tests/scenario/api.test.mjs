@@ -51,6 +51,7 @@ test('what is wrong with a query or a body is said by name', async () => {
     ['PUT', '/v1/stations/S', { location_id: 'nowhere' }, 422, /location/],
     ['PUT', '/v1/locations/L', { name: 'L', country: 'Germany' }, 422, /country/],
     ['PUT', '/v1/locations/L', { name: 'L', latitude: 91 }, 422, /latitude/],
+    ['PUT', '/v1/locations/L', { name: 'L', time_zone: 'Europe/Atlantis' }, 422, /time_zone/],
     ['POST', '/v1/tokens', {}, 405, /./],
     ['GET', '/v1/no-such', undefined, 404, /./],
   ];
