@@ -301,8 +301,8 @@ struct loader_plan *loader_plan_new(const struct loader_folders *folders, const 
 
                 if (!is_among(bb_cstr(p->name), quarantined, quarantined_count))
                         continue;
-                p->state = PROBE_CRASHED;
-                p->why = arena_print(arena, "plugin %s is quarantined: it crashed the worker three times", p->name).ptr;
+                p->quarantined =
+                        arena_print(arena, "plugin %s is quarantined: it crashed the worker three times", p->name).ptr;
         }
         return plan;
 }
@@ -327,6 +327,7 @@ static void load_one(const struct probe_plugin *p)
         }
         if (ref->state == PLUGIN_LOADED)
                 return;
+        router_remove_plugin(ref); /* those that it had while it was absent */
         if (loader_open(ref, p->path) < 0 || loader_call_load(ref) < 0) {
                 bb_log(BB_ERROR, "plugin.refused", ref->why, bb_kv_cstr("plugin", p->name));
                 return;
@@ -338,7 +339,8 @@ static void load_one(const struct probe_plugin *p)
 static void note_failure(const struct probe_plugin *p, const char *why)
 {
         struct bb_plugin_ref *ref = plugin_named(bb_cstr(p->name));
-        int32_t state = p->state == PROBE_CRASHED ? PLUGIN_QUARANTINED : PLUGIN_REFUSED;
+        int32_t crashed = p->state == PROBE_CRASHED || p->quarantined != NULL;
+        int32_t state = crashed ? PLUGIN_QUARANTINED : PLUGIN_REFUSED;
 
         if (ref == NULL)
                 ref = loader_ref_new(bb_cstr(p->name));
@@ -347,6 +349,27 @@ static void note_failure(const struct probe_plugin *p, const char *why)
         refuse(ref, state, BB_E_INVALID, "%s", why);
         bb_log(BB_ERROR, state == PLUGIN_QUARANTINED ? "plugin.quarantined" : "plugin.refused", ref->why,
                bb_kv_cstr("plugin", p->name));
+}
+
+/* Of what is not loaded the try may know what there would be: its paths are out of order then, not unknown. */
+static void note_absent(const struct probe_plugin *p)
+{
+        struct bb_plugin_ref *ref = plugin_named(bb_cstr(p->name));
+        struct arena *arena;
+        bb_str words = BB_STR("");
+
+        if (ref == NULL)
+                return;
+        free((void *)(uintptr_t)ref->would_provide);
+        ref->would_provide = NULL;
+        if (ref->state == PLUGIN_LOADED)
+                return;
+        arena = arena_new("absent");
+        for (size_t i = 0; i < p->provide_count; i++)
+                words = arena_print(arena, "%.*s%s%s", BB_FMT(words), i > 0 ? " " : "", p->provides[i]);
+        ref->would_provide = heap_str(words).ptr;
+        arena_free(arena);
+        router_set_absent(ref, p->routes, p->route_count);
 }
 
 static int32_t is_loaded(const char *name)
@@ -385,6 +408,8 @@ static struct registry_node *nodes_of(struct loader_plan *plan)
                                                   .provide_count = p->provide_count};
                 if (is_loaded(p->name))
                         take_provided(plan, plugin_named(bb_cstr(p->name)), &nodes[i]);
+                else if (p->quarantined != NULL)
+                        nodes[i].problem = p->quarantined;
                 else if (p->state != PROBE_OK && p->state != PROBE_STUCK)
                         nodes[i].problem = p->why != NULL ? p->why : "it could not be tried";
         }
@@ -411,6 +436,8 @@ void loader_load(struct loader_plan *plan)
         for (size_t i = 0; i < plan->count; i++)
                 if (nodes[i].problem != NULL)
                         note_failure(&plan->plugins[i], nodes[i].problem);
+        for (size_t i = 0; i < plan->count; i++)
+                note_absent(&plan->plugins[i]);
         arena_free(plan->arena);
 }
 
@@ -432,7 +459,9 @@ void loader_unload_all(void)
                 struct bb_plugin_ref *ref = plugins[--count_of_plugins];
 
                 /* The code stays mapped: a thread of a vendor's library may still run in it. */
+                router_remove_plugin(ref);
                 ref->magic = 0;
+                free((void *)(uintptr_t)ref->would_provide);
                 free((void *)(uintptr_t)ref->name);
                 free((void *)(uintptr_t)ref->why);
                 free(ref);

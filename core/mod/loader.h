@@ -16,8 +16,9 @@ struct loader_folders {
 };
 
 /* Loads those of `names` that are not loaded yet. Which failed, and why, their refs say (plugin_named); plugins that
- * failed before are tried again. `quarantined` names (may be NULL, count 0) are not touched at all. Blocks while the
- * child runs: at start, or in two steps on a running loop (loader_probe on a worker thread, then loader_load). */
+ * failed before are tried again. `quarantined` names (may be NULL, count 0) are tried, for their routes, but not
+ * loaded. Blocks while the child runs: at start, or in two steps on a running loop (loader_probe on a worker thread,
+ * then loader_load). */
 struct loader_plan;
 struct loader_plan *loader_plan_new(const struct loader_folders *, const bb_str *names, size_t count,
                                     const bb_str *quarantined, size_t quarantined_count);

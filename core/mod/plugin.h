@@ -26,7 +26,8 @@ struct bb_plugin_ref {
         struct bb_plugin is; /* the descriptor, zeroed where the plugin's SDK is older */
         struct bb_host host;
         void *library, *self;
-        const char *why; /* one sentence, when it is not loaded */
+        const char *why;           /* one sentence, when it is not loaded */
+        const char *would_provide; /* "auth/1 people/1": what its try found out, while it is not loaded; or NULL */
 };
 
 /* Every plugin that any tenant asked for, loaded or not; NULL beyond the end. */

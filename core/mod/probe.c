@@ -62,6 +62,44 @@ static void add_provided(struct probe *probe, struct probe_plugin *p, bb_str int
         p->provides = grown;
 }
 
+static const char *field(const struct probe *probe, bb_str *rest)
+{
+        bb_str text;
+
+        return str_split(rest, '\t', &text) && text.len > 0 ? arena_str(probe->arena, text).ptr : NULL;
+}
+
+static int32_t number(bb_str *rest)
+{
+        bb_str text = BB_NONE;
+        int64_t value;
+
+        return str_split(rest, '\t', &text) && str_to_int(text, &value) == BB_OK ? (int32_t)value : 0;
+}
+
+static void add_route(struct probe *probe, struct probe_plugin *p, bb_str rest)
+{
+        struct bb_route route = {.method = NULL}, *grown;
+
+        route.flags = number(&rest);
+        route.status = number(&rest);
+        route.method = field(probe, &rest);
+        route.path = field(probe, &rest);
+        route.permission = field(probe, &rest);
+        route.tag = field(probe, &rest);
+        route.summary = field(probe, &rest);
+        if (route.method == NULL || route.path == NULL)
+                return;
+        /* Doubled each time that it is full: at 0, 1, 2, 4, … */
+        if ((p->route_count & (p->route_count - 1)) == 0) {
+                grown = arena_alloc(probe->arena, (p->route_count * 2 + 1) * sizeof(*grown));
+                if (p->route_count > 0)
+                        memcpy(grown, p->routes, p->route_count * sizeof(*grown));
+                p->routes = grown;
+        }
+        p->routes[p->route_count++] = route;
+}
+
 static void on_begin(struct probe *probe, struct probe_plugin *p, bb_str what)
 {
         probe->busy_with = p;
@@ -110,8 +148,8 @@ static const struct {
         const char *word;
         void (*take)(struct probe *, struct probe_plugin *, bb_str);
 } words[] = {
-        {"begin", on_begin}, {"opened", on_opened}, {"needs", on_needs},        {"after", on_after},
-        {"ok", on_ok},       {"stuck", on_stuck},   {"provides", add_provided}, {"refused", on_refused},
+        {"begin", on_begin}, {"opened", on_opened},      {"needs", on_needs},     {"after", on_after},  {"ok", on_ok},
+        {"stuck", on_stuck}, {"provides", add_provided}, {"refused", on_refused}, {"route", add_route},
 };
 
 static void take_line(struct probe *probe, bb_str line)
@@ -261,6 +299,7 @@ static void start_over(struct probe *probe)
                         continue;
                 p->state = PROBE_UNKNOWN;
                 p->provide_count = 0;
+                p->route_count = 0;
         }
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "mod/registry.h"
+#include <busbar/http.h>
 
 enum {
         PROBE_UNKNOWN = 0, /* the child did not get that far */
@@ -23,6 +24,9 @@ struct probe_plugin {
         const char *why;                         /* refused, crashed */
         const char **needs, **after, **provides; /* needs and after ended by NULL, or NULL */
         size_t provide_count;
+        struct bb_route *routes; /* as far as routes_add_absent() wants to know them */
+        size_t route_count;
+        const char *quarantined; /* why it is not loaded, whatever the try says; it is tried for its routes alone */
 };
 
 #define PROBE_OPTION "--probe"

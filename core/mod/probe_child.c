@@ -3,13 +3,15 @@
  * The child process that loads plugins for a try (`busbard --probe name=path …`). Says on PROBE_FD what it is about to
  * do and what came of it, so that whoever reads knows which plugin killed it. Plugins that wait for an interface that
  * never comes are loaded once more, each in a process of its own and with an empty table for whatever they ask: only
- * to learn what they would provide, so that a circle can be told from a missing plugin.
+ * to learn what they would provide, so that a circle can be told from a missing plugin, and which routes they have, so
+ * that these can be out of order rather than unknown.
  */
 #include "base/str.h"
 #include "mod/crypto.h"
 #include "mod/host.h"
 #include "mod/loader.h"
 #include "mod/probe.h"
+#include "net/router.h"
 #include "rt/loop.h"
 #include <errno.h>
 #include <signal.h>
@@ -57,6 +59,33 @@ static void say_provided(const struct bb_plugin_ref *ref)
                 say("provides", ref->name, interface);
 }
 
+static int32_t has_control(const char *text)
+{
+        for (; text != NULL && *text != '\0'; text++)
+                if ((unsigned char)*text < ' ')
+                        return 1;
+        return 0;
+}
+
+static void say_route(const struct bb_route *r, void *arg)
+{
+        const struct bb_plugin_ref *ref = arg;
+        const char *const words[] = {r->method, r->path, r->permission, r->tag, r->summary};
+        bb_str line = bb_print("%d\t%d", (int)r->flags, (int)r->status);
+
+        for (size_t i = 0; i < BB_COUNT(words); i++) {
+                if (i < 3 && has_control(words[i])) /* it would be another route, or one for others */
+                        return;
+                line = bb_print("%.*s\t%s", BB_FMT(line), words[i] == NULL || has_control(words[i]) ? "" : words[i]);
+        }
+        say("route", ref->name, bb_str_c(line));
+}
+
+static void say_routes(struct bb_plugin_ref *ref)
+{
+        router_each_route(ref, say_route, ref);
+}
+
 static void open_one(struct candidate *c)
 {
         say("begin", c->ref->name, "dlopen");
@@ -79,6 +108,7 @@ static void load_one(struct candidate *c)
                 return;
         }
         say_provided(c->ref);
+        say_routes(c->ref);
         say("ok", c->ref->name, "");
 }
 
@@ -119,6 +149,7 @@ static void speculate(const struct candidate *c)
         if (c->ref->is.load(&c->ref->host, &ignored) < 0)
                 c->ref->loading = 0;
         say_provided(c->ref);
+        say_routes(c->ref);
         _exit(0);
 }
 

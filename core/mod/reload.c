@@ -212,9 +212,11 @@ static void change_one(void *arg)
                 tenant_free(before);
                 return;
         }
+        /* Somebody is found under the name all the time, and answers 503 until it is started. */
+        if (before == NULL)
+                tenants_add(after);
         if (tenant_start(after) < 0)
                 bb_log(BB_WARN, "tenant.not_started", NULL, bb_kv_str("tenant", after->pub.id));
-        /* Until here the old one was found under the name, and answered 503. */
         tenants_add(after);
         if (before != NULL)
                 tenant_free(before);

@@ -3,6 +3,7 @@
  * A tenant as an object: which plugins it has, with which options, in which order, and what others may ask of it.
  */
 #include "mod/tenant.h"
+#include "base/str.h"
 #include "mod/registry.h"
 #include "net/tls.h"
 #include "rt/task.h"
@@ -223,9 +224,30 @@ int32_t tenant_has_plugin(const struct bb_plugin_ref *ref, const bb_tenant *t)
 
 int32_t tenant_enables_plugin(const struct bb_plugin_ref *ref, const bb_tenant *t)
 {
-        const struct tenant_plugin *p = entry_of(ref, tenant_of(t));
+        return entry_of(ref, tenant_of(t)) != NULL;
+}
 
-        return p != NULL && p->status != TENANT_PLUGIN_FAILED;
+static int32_t would_provide(const struct bb_plugin_ref *ref, const char *interface)
+{
+        bb_str rest = bb_cstr(ref->would_provide), word;
+
+        while (rest.len > 0 && str_split(&rest, ' ', &word))
+                if (bb_str_is(word, interface))
+                        return 1;
+        return 0;
+}
+
+int32_t tenant_enables_interface(const bb_tenant *t, const char *interface)
+{
+        const struct tenant *tenant = tenant_of(t);
+
+        for (size_t i = 0; tenant != NULL && i < tenant->plugin_count; i++) {
+                const struct bb_plugin_ref *ref = tenant->plugins[i].ref;
+
+                if (ref != NULL && (registry_provides(ref, interface) || would_provide(ref, interface)))
+                        return 1;
+        }
+        return 0;
 }
 
 /* While a plugin stops, its own code still finds its state; the router asks tenant_has first. */

@@ -53,8 +53,10 @@ struct tenant *tenant_new(struct config_tenant *, const struct config *, struct 
 void tenant_free(struct tenant *);
 struct tenant *tenant_of(const bb_tenant *); /* NULL when it is none */
 int32_t tenant_has_plugin(const struct bb_plugin_ref *, const bb_tenant *);
-/* The same, whether it runs at this moment or not; a failed one does not count. */
+/* The tenant's file names it, whether it runs, starts, failed or is quarantined. */
 int32_t tenant_enables_plugin(const struct bb_plugin_ref *, const bb_tenant *);
+/* One of those provides it, or would if it could be loaded. */
+int32_t tenant_enables_interface(const bb_tenant *, const char *interface);
 void *tenant_plugin_state(const struct bb_plugin_ref *, const bb_tenant *);
 bb_str tenant_option(const bb_tenant *, const char *name);
 /* The need of this plugin that nothing running (or able to run) in the tenant provides; NULL: all are met. */

@@ -26,15 +26,6 @@ static bb_tenant *tenant_by_id(bb_str id)
         return tenant != NULL ? &tenant->pub : NULL;
 }
 
-/* While a tenant is restarted its paths still exist, so that the router says 503 and not 404: to a station "not found"
- * means never to come back. */
-static int32_t router_tenant_has(const bb_plugin_ref *plugin, const bb_tenant *t)
-{
-        if (tenant_has_plugin(plugin, t))
-                return 1;
-        return t != NULL && t->stopping && tenant_enables_plugin(plugin, t);
-}
-
 static const struct bb_auth_ops *auth_of(const bb_tenant *t)
 {
         struct bb_plugin_ref *plugin;
@@ -44,6 +35,12 @@ static const struct bb_auth_ops *auth_of(const bb_tenant *t)
                 if (tenant_has_plugin(plugin, t))
                         return ops;
         return NULL;
+}
+
+/* Asked when auth_of() found nobody: none runs, but one should. */
+static int32_t auth_away(const bb_tenant *t)
+{
+        return tenant_enables_interface(t, "auth/1");
 }
 
 static int32_t trusted_proxy(bb_str address)
@@ -91,11 +88,13 @@ void world_init(void)
         static const struct router_world router = {
                 .tenant_by_host = tenant_by_host,
                 .tenant_by_id = tenant_by_id,
-                .tenant_has = router_tenant_has,
+                .tenant_has = tenant_has_plugin,
+                .tenant_enables = tenant_enables_plugin,
                 .tenant_state = tenant_plugin_state,
                 .tenant_option = tenant_option,
                 .plugin_name = plugin_name,
                 .auth = auth_of,
+                .auth_away = auth_away,
                 .trusted_proxy = trusted_proxy,
                 .ready = is_ready,
                 .idempotency_begin = db_idempotency_begin,

@@ -288,7 +288,7 @@ static void describe(struct route_entry *entry, void *arg)
 
         if (entry->route.flags & BB_ROUTE_HIDDEN || strlen(entry->route.method) >= sizeof(method))
                 return;
-        if (entry->who != NULL && !router_world.tenant_has(entry->who, d->tenant))
+        if (!request_tenant_sees(entry, d->tenant))
                 return;
         for (size_t i = 0; entry->route.method[i] != '\0'; i++)
                 method[i] = (char)tolower((unsigned char)entry->route.method[i]);

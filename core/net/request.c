@@ -158,16 +158,23 @@ static bb_str join_segments(const bb_str *segments, size_t count)
         return (bb_str){.ptr = text, .len = len};
 }
 
-/* Of plugins that this tenant has; the router's own routes are there for all. */
-static int32_t tenant_sees(const struct route_entry *entry, const void *arg)
+int32_t request_tenant_serves(const struct route_entry *entry, const bb_tenant *tenant)
 {
-        return entry->who == NULL || router_world.tenant_has(entry->who, arg);
+        return entry->who == NULL || router_world.tenant_has(entry->who, tenant);
+}
+
+/* A plugin that is enabled but out of order keeps its routes: to a station "not found" means never to come back. */
+int32_t request_tenant_sees(const struct route_entry *entry, const void *tenant)
+{
+        if (request_tenant_serves(entry, tenant))
+                return 1;
+        return router_world.tenant_enables != NULL && router_world.tenant_enables(entry->who, tenant);
 }
 
 static bb_err find_route(struct bb_request *req, const bb_str *segments, size_t count)
 {
         struct route_match match = {.entry = NULL};
-        bb_err err = routes_match(segments, count, req->wire->method, tenant_sees, req->tenant, &match);
+        bb_err err = routes_match(segments, count, req->wire->method, request_tenant_sees, req->tenant, &match);
 
         req->allow = match.allow;
         if (err < 0)

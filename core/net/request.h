@@ -75,6 +75,10 @@ struct bb_request *request_new(struct http_request *);
 /* Path, tenant and route. BB_E_INVALID: the path is ill-formed; BB_E_NOT_FOUND; BB_E_UNSUPPORTED: other method, allow
  * set. */
 bb_err request_locate(struct bb_request *);
+/* The route is the router's own or of a plugin that this bb_tenant has enabled; a route_filter. */
+int32_t request_tenant_sees(const struct route_entry *, const void *tenant);
+/* Does the plugin of a route that the tenant sees run there now? */
+int32_t request_tenant_serves(const struct route_entry *, const bb_tenant *);
 bb_str request_header(const struct bb_request *, const char *name);
 int request_is(const struct bb_request *, const char *method);
 bb_err request_check_query(struct bb_request *);

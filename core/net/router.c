@@ -56,10 +56,13 @@ static bb_err step_locate(struct bb_request *req)
         req->task = task_id(task_current());
         list_append(&under_way, &req->under_way);
         task_set_tenant(req->tenant);
-        if (!req->tenant->stopping)
+        if (req->tenant->stopping)
+                return problem_set(&req->response, BB_E_UNAVAILABLE, 503, "restarting",
+                                   BB_STR("This network is being restarted; please try again."));
+        if (request_tenant_serves(req->entry, req->tenant))
                 return BB_OK;
-        return problem_set(&req->response, BB_E_UNAVAILABLE, 503, "restarting",
-                           BB_STR("This network is being restarted; please try again."));
+        return problem_set(&req->response, BB_E_UNAVAILABLE, 503, "plugin-unavailable",
+                           BB_STR("This part of the network is out of order; please try again later."));
 }
 
 static int names_websocket(bb_str upgrade)
@@ -98,6 +101,9 @@ static BB_AWAIT bb_err step_authorize(struct bb_request *req)
         if (permission == NULL)
                 return BB_OK;
         auth = router_world.auth != NULL ? router_world.auth(req->tenant) : NULL;
+        if (!BB_HAS(auth, authenticate) && router_world.auth_away != NULL && router_world.auth_away(req->tenant))
+                return problem_set(&req->response, BB_E_UNAVAILABLE, 503, "plugin-unavailable",
+                                   BB_STR("Nobody can log in to this network now; please try again later."));
         if (!BB_HAS(auth, authenticate))
                 return unauthorized(req, BB_STR("Nobody can log in to this network."), credentials.ptr != NULL);
         req->principal.size = sizeof(req->principal);
@@ -216,6 +222,36 @@ void router_init(const struct router_world *world)
 void router_remove_plugin(const bb_plugin_ref *who)
 {
         routes_remove(who);
+}
+
+void router_set_absent(bb_plugin_ref *who, const struct bb_route *routes, size_t count)
+{
+        routes_remove(who);
+        for (size_t i = 0; i < count; i++)
+                if (routes_add_absent(who, &routes[i]) < 0)
+                        bb_log(BB_DEBUG, "router.absent_route_refused", NULL, bb_kv_cstr("method", routes[i].method),
+                               bb_kv_cstr("path", routes[i].path));
+}
+
+struct each_of_plugin {
+        const bb_plugin_ref *who;
+        void (*fn)(const struct bb_route *, void *arg);
+        void *arg;
+};
+
+static void if_of_plugin(struct route_entry *entry, void *arg)
+{
+        const struct each_of_plugin *each = arg;
+
+        if (entry->who == each->who)
+                each->fn(&entry->route, each->arg);
+}
+
+void router_each_route(const bb_plugin_ref *who, void (*fn)(const struct bb_route *, void *arg), void *arg)
+{
+        struct each_of_plugin each = {.who = who, .fn = fn, .arg = arg};
+
+        routes_each(if_of_plugin, &each);
 }
 
 void router_close(void)

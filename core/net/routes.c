@@ -41,6 +41,7 @@ void route_unref(struct route_entry *entry)
         if (--entry->refs > 0)
                 return;
         free(entry->params);
+        free(entry->words);
         free(entry);
 }
 
@@ -182,14 +183,6 @@ static struct route_entry *method_in(const struct node *n, bb_str method)
         return NULL;
 }
 
-static bb_err refuse(struct route_entry *entry, bb_err err, const char *why)
-{
-        bb_log(BB_ERROR, "router.route_refused", why, bb_kv_cstr("method", entry->route.method),
-               bb_kv_cstr("path", entry->route.path));
-        route_unref(entry);
-        return err;
-}
-
 static int query_table_fits(const struct bb_route *r)
 {
         if (r->query_count == 0)
@@ -197,26 +190,102 @@ static int query_table_fits(const struct bb_route *r)
         return r->query != NULL && r->query_stride >= offsetof(struct bb_query_param, about);
 }
 
-bb_err routes_add(bb_plugin_ref *who, const struct bb_route *route)
+/* Takes the entry when it fits; otherwise *ret_why says what is wrong, and it stays the caller's. */
+static bb_err add_entry(struct route_entry *entry, const char **ret_why)
+{
+        const struct bb_route *route = &entry->route;
+        struct node *n;
+
+        *ret_why = "a route needs a method, a path and a handler";
+        if (route->method == NULL || route->path == NULL || route->handle == NULL)
+                return BB_E_INVALID;
+        *ret_why = "the query table of this route has no stride; use BB_QUERY()";
+        if (!query_table_fits(route))
+                return BB_E_INVALID;
+        *ret_why = "the path of this route is not a pattern that the router knows";
+        TRY(read_pattern(entry));
+        n = node_for(route->path);
+        *ret_why = "another route has this method and path already";
+        if (method_in(n, bb_cstr(route->method)) != NULL)
+                return BB_E_EXISTS;
+        entry->next = n->routes;
+        n->routes = entry;
+        return BB_OK;
+}
+
+static struct route_entry *entry_new(bb_plugin_ref *who, const struct bb_route *route)
 {
         struct route_entry *entry = heap_new(sizeof(*entry));
-        struct node *n;
 
         entry->route = *route;
         entry->who = who;
         entry->refs = 1;
-        if (route->method == NULL || route->path == NULL || route->handle == NULL)
-                return refuse(entry, BB_E_INVALID, "a route needs a method, a path and a handler");
-        if (!query_table_fits(route))
-                return refuse(entry, BB_E_INVALID, "the query table of this route has no stride; use BB_QUERY()");
-        if (read_pattern(entry) < 0)
-                return refuse(entry, BB_E_INVALID, "the path of this route is not a pattern that the router knows");
-        n = node_for(route->path);
-        if (method_in(n, bb_cstr(route->method)) != NULL)
-                return refuse(entry, BB_E_EXISTS, "another route has this method and path already");
-        entry->next = n->routes;
-        n->routes = entry;
-        return BB_OK;
+        return entry;
+}
+
+bb_err routes_add(bb_plugin_ref *who, const struct bb_route *route)
+{
+        struct route_entry *entry = entry_new(who, route);
+        const char *why;
+        bb_err err = add_entry(entry, &why);
+
+        if (err == BB_OK)
+                return BB_OK;
+        bb_log(BB_ERROR, "router.route_refused", why, bb_kv_cstr("method", route->method),
+               bb_kv_cstr("path", route->path));
+        route_unref(entry);
+        return err;
+}
+
+/* The router asks whether the plugin runs before it calls anybody. */
+static bb_err nobody(bb_request *req, bb_response *res)
+{
+        (void)req;
+        (void)res;
+        return BB_E_UNAVAILABLE;
+}
+
+/* Moves the strings of the route into one block of its own. */
+static char *keep_words(struct bb_route *route)
+{
+        const char **const words[] = {&route->method, &route->path, &route->permission, &route->summary, &route->tag};
+        size_t len = 0, at = 0;
+        char *block;
+
+        for (size_t i = 0; i < BB_COUNT(words); i++)
+                len += *words[i] != NULL ? strlen(*words[i]) + 1 : 0;
+        block = heap_new(len + 1);
+        for (size_t i = 0; i < BB_COUNT(words); i++) {
+                size_t bytes = *words[i] != NULL ? strlen(*words[i]) + 1 : 0;
+
+                if (bytes == 0)
+                        continue;
+                memcpy(block + at, *words[i], bytes);
+                *words[i] = block + at;
+                at += bytes;
+        }
+        return block;
+}
+
+bb_err routes_add_absent(bb_plugin_ref *who, const struct bb_route *route)
+{
+        const struct bb_route known = {.method = route->method,
+                                       .path = route->path,
+                                       .permission = route->permission,
+                                       .handle = nobody,
+                                       .summary = route->summary,
+                                       .tag = route->tag,
+                                       .flags = route->flags,
+                                       .status = route->status};
+        struct route_entry *entry = entry_new(who, &known);
+        const char *why;
+        bb_err err;
+
+        entry->words = keep_words(&entry->route);
+        err = add_entry(entry, &why);
+        if (err < 0)
+                route_unref(entry);
+        return err;
 }
 
 static void entries_remove(struct node *n, const bb_plugin_ref *who, int all)

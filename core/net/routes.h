@@ -13,6 +13,7 @@
 struct route_entry {
         struct bb_route route; /* a copy: a plugin's table may have another stride */
         bb_plugin_ref *who;    /* NULL: the router's own */
+        char *words;           /* the strings of an absent plugin's route; NULL: they are the plugin's */
         bb_str *params;        /* their names, in the order of the path */
         size_t param_count;
         uint32_t refs;            /* the table's own, and one for each request under way */
@@ -31,6 +32,9 @@ typedef int32_t (*route_filter)(const struct route_entry *, const void *arg);
 
 /* BB_E_INVALID for a pattern that is none, BB_E_EXISTS when the method has this path already; both are logged. */
 bb_err routes_add(bb_plugin_ref *who, const struct bb_route *);
+/* The same for a plugin that is not loaded, so that its routes exist although nobody can answer them. Of the route only
+ * method, path, permission, summary, tag, flags and status count; they are copied. Errors are not logged. */
+bb_err routes_add_absent(bb_plugin_ref *who, const struct bb_route *);
 void routes_remove(const bb_plugin_ref *who);
 void routes_clear(void);
 

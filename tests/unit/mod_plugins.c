@@ -12,6 +12,7 @@
 #include "mod/host.h"
 #include "mod/server.h"
 #include "mod_actors.h"
+#include "net/router.h"
 #include "rt/loop.h"
 
 #define NAMES(...) (const bb_str[]){__VA_ARGS__}, BB_COUNT(((const bb_str[]){__VA_ARGS__}))
@@ -52,6 +53,10 @@ static int set_up_all(void **state)
         ACTOR("second", "-DNAME=\"second\"", "-DPROVIDES=\"declared/1\"");
         ACTOR("looker", "-DNAME=\"looker\"", "-DNEEDS=\"declared/1\"", "-DPROVIDES=\"looker/1\"", "-DLOAD=look_around");
         ACTOR("wrongly", "-DNAME=\"wrongly\"", "-DNEEDS=\"charging\"");
+        ACTOR("server", "-DNAME=\"server\"", "-DPROVIDES=\"server/1\"", "-DROUTE=\"/server/{id}\"");
+        ACTOR("waiter", "-DNAME=\"waiter\"", "-DNEEDS=\"server/1\"", "-DLOAD=want_needs", "-DROUTE=\"/waiter\"");
+        ACTOR("jammed", "-DNAME=\"jammed\"", "-DLOAD=crash", "-DROUTE=\"/jammed\"");
+        ACTOR("lost", "-DNAME=\"lost\"", "-DNEEDS=\"nobody/1\"", "-DROUTE=\"/lost\"");
         return 0;
 }
 
@@ -227,7 +232,48 @@ static void test_quarantined_by_name(void **state)
         loader_probe(plan);
         loader_load(plan);
         assert_why("a", PLUGIN_QUARANTINED, "plugin a is quarantined: it crashed the worker three times");
-        assert_why("b", PLUGIN_REFUSED, "plugin b needs a/1, which no enabled plugin provides");
+        assert_why("b", PLUGIN_REFUSED, "plugin b needs a/1 of plugin a, which cannot be loaded");
+}
+
+static void note_route(const struct bb_route *route, void *arg)
+{
+        bb_str *text = arg;
+
+        *text = bb_print("%.*s%s%s %s", BB_FMT(*text), text->len > 0 ? ", " : "", route->method, route->path);
+}
+
+static void assert_routes(const char *name, const char *routes)
+{
+        bb_str text = BB_STR("");
+
+        router_each_route(plugin_named(bb_cstr(name)), note_route, &text);
+        assert_string_equal(bb_str_c(text), routes);
+}
+
+/* P5: what would be there is known, so that it is out of order and not unknown. */
+static void test_routes_of_what_is_not_loaded(void **state)
+{
+        bb_str folders[] = {{.ptr = actors_folder, .len = strlen(actors_folder)}};
+        struct loader_folders where = {.paths = folders, .count = 1};
+        const bb_str names[] = {N("server"), N("waiter"), N("jammed"), N("lost")};
+        struct loader_plan *plan = loader_plan_new(&where, names, BB_COUNT(names), names, 1);
+
+        (void)state;
+        loader_probe(plan);
+        loader_load(plan);
+        assert_string_equal(loaded_names(), "");
+        assert_why("server", PLUGIN_QUARANTINED, "plugin server is quarantined: it crashed the worker three times");
+        assert_string_equal(plugin_named(N("server"))->would_provide, "server/1");
+        assert_routes("server", "GET /server/{id}");
+        assert_routes("waiter", "GET /waiter");
+        assert_routes("lost", "GET /lost");
+        assert_routes("jammed", ""); /* nobody knows */
+        /* The quarantine is lifted. */
+        load(names, 2);
+        assert_string_equal(loaded_names(), "server waiter");
+        assert_routes("server", "GET /server/{id}");
+        assert_routes("waiter", "GET /waiter");
+        assert_null(plugin_named(N("server"))->would_provide);
 }
 
 static void test_what_the_host_hands_out(void **state)
@@ -259,6 +305,7 @@ int main(int argc, char **argv)
                 cmocka_unit_test_setup_teardown(test_needs_and_circles, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_second_time, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_quarantined_by_name, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_routes_of_what_is_not_loaded, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_what_the_host_hands_out, set_up, tear_down),
         };
 

@@ -183,15 +183,18 @@ static int set_up(void **state)
                 return -1;
         ACTOR("a", "-DNAME=\"a\"", "-DPROVIDES=\"a/1\"");
         ACTOR("b", "-DNAME=\"b\"", "-DNEEDS=\"a/1\"", "-DPROVIDES=\"b/1\"", "-DLOAD=want_needs");
-        ACTOR("failing", "-DNAME=\"failing\"", "-DSTART=fail", "-DPROVIDES=\"failing/1\"");
-        ACTOR("dependant", "-DNAME=\"dependant\"", "-DNEEDS=\"failing/1\"", "-DLOAD=want_needs");
-        ACTOR("crasher", "-DNAME=\"crasher\"", "-DLOAD=crash");
+        ACTOR("failing", "-DNAME=\"failing\"", "-DSTART=fail", "-DPROVIDES=\"failing/1\"", "-DROUTE=\"/failing\"");
+        ACTOR("dependant", "-DNAME=\"dependant\"", "-DNEEDS=\"failing/1\"", "-DLOAD=want_needs",
+              "-DROUTE=\"/dependant\"");
+        ACTOR("crasher", "-DNAME=\"crasher\"", "-DLOAD=crash", "-DROUTE=\"/crasher\"");
+        ACTOR("lonely", "-DNAME=\"lonely\"", "-DNEEDS=\"nobody/1\"", "-DLOAD=want_needs", "-DROUTE=\"/lonely/{id}\"");
         ACTOR("later", "-DNAME=\"later\"");
+        ACTOR("slow", "-DNAME=\"slow\"", "-DSTART=slow", "-DROUTE=\"/slow\"", "-DPROVIDES=\"slow/1\"");
         operation_port = free_port();
         public_port = free_port();
         write_server_file("");
         put("tenants/good.yaml", "name: Good\nhosts: [good.example]\nplugins: {a: {greeting: one}, b: }\n");
-        put("tenants/bad.yaml", "name: Bad\nplugins: {a: , failing: , dependant: , crasher: , missing: }\n");
+        put("tenants/bad.yaml", "name: Bad\nplugins: {a: , failing: , dependant: , crasher: , missing: , lonely: }\n");
         server_pid = start_server();
         return server_pid > 0 ? 0 : -1;
 }
@@ -234,6 +237,32 @@ static void test_starts_although_plugins_fail(void **state)
         /* Each was told to start with its own options. */
         assert_int_equal(count_in_log("\"event\":\"actor.started\""), 4);
         assert_int_equal(count_in_log("\"greeting\":\"one\""), 1);
+}
+
+static const char *ask(const char *target)
+{
+        return get(public_port, target, "localhost");
+}
+
+/* P5: an outage never becomes 404, in the tenants that have the plugin. */
+static void test_failed_plugins_are_out_of_order(void **state)
+{
+        static const char *const targets[] = {"/t/bad/failing", "/t/bad/dependant", "/t/bad/lonely/7"};
+
+        (void)state;
+        for (size_t i = 0; i < BB_COUNT(targets); i++) {
+                const char *answer = ask(targets[i]);
+
+                assert_true(has(answer, "HTTP/1.1 503 "));
+                assert_true(has(answer, "\r\nRetry-After: "));
+                assert_true(has(answer, "\"code\":\"plugin-unavailable\""));
+        }
+        assert_true(has(ask("/t/bad/v1/openapi.json"), "\"/lonely/{id}\""));
+        assert_true(has(ask("/t/bad/v1/openapi.json"), "\"/failing\""));
+        assert_true(has(ask("/t/bad/crasher"), "HTTP/1.1 404 "));
+        assert_true(has(ask("/t/good/failing"), "HTTP/1.1 404 "));
+        assert_true(has(ask("/t/good/lonely/7"), "HTTP/1.1 404 "));
+        assert_false(has(ask("/t/good/v1/openapi.json"), "/failing"));
 }
 
 static void test_metrics(void **state)
@@ -301,6 +330,24 @@ static void test_reload(void **state)
         assert_true(has(get(operation_port, "/metrics", "localhost"), "busbar_tenants 2\n"));
 }
 
+/* A tenant is there from the moment on that its file counts: stations that come early are told to come back. */
+static void test_new_tenant_that_starts_slowly(void **state)
+{
+        size_t done = count_in_log("\"event\":\"reload.done\"");
+
+        (void)state;
+        put("tenants/new.yaml", "name: New\nplugins: {slow: {greeting: slowly}}\n");
+        reload();
+        wait_for("\"new\": {\"state\": \"starting\"");
+        assert_true(has(ask("/t/new/slow"), "HTTP/1.1 503 "));
+        wait_for("\"new\": {\"state\": \"running\"");
+        assert_true(has(ask("/t/new/slow"), "HTTP/1.1 200 "));
+        unlink(path_of("tenants/new.yaml"));
+        reload();
+        wait_for_log("\"event\":\"reload.done\"", done + 2);
+        assert_true(has(ask("/t/new/slow"), "HTTP/1.1 404 "));
+}
+
 /* Listeners, too, can come and go. */
 static void test_reload_of_listeners(void **state)
 {
@@ -314,7 +361,7 @@ static void test_reload_of_listeners(void **state)
         public_port = other;
         write_server_file("log: {level: debug}\n");
         reload();
-        wait_for_log("\"event\":\"reload.done\"", 4);
+        wait_for_log("\"event\":\"reload.done\"", 6);
         assert_true(has(get(other, "/nothing", "good.example"), "HTTP/1.1 404 "));
         assert_true(has(get(other, "/nothing", "unknown.example"), "HTTP/1.1 404 "));
         read_whole("state/busbard.json", text, sizeof(text));
@@ -359,9 +406,11 @@ int main(int argc, char **argv)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_starts_although_plugins_fail),
+                cmocka_unit_test(test_failed_plugins_are_out_of_order),
                 cmocka_unit_test(test_metrics),
                 cmocka_unit_test(test_refused_reload),
                 cmocka_unit_test(test_reload),
+                cmocka_unit_test(test_new_tenant_that_starts_slowly),
                 cmocka_unit_test(test_reload_of_listeners),
                 cmocka_unit_test(test_end),
         };

@@ -403,6 +403,80 @@ static void while_not_ready_all_is_503(void **state)
         nord.stopping = 0;
 }
 
+static void assert_out_of_order(void)
+{
+        assert_problem(503, "plugin-unavailable");
+        assert_true(reply_header("retry-after").len > 0);
+        assert_null(strstr(last.body.ptr, "export")); /* no name, no reason */
+}
+
+/* P5: an outage never becomes 404. */
+static void a_plugin_that_does_not_run_is_out_of_order(void **state)
+{
+        (void)state;
+        world_export_is_down = 1;
+        ask("GET", "/v1/exports", NULL, NULL);
+        assert_out_of_order();
+        ask("GET", "/v1/exports?odd=1", KEY("wrong"), NULL);
+        assert_out_of_order();
+        /* Nobody else answers in its place, and methods are those that there are. */
+        ask("GET", "/tell/exports", NULL, NULL);
+        assert_out_of_order();
+        ask("DELETE", "/v1/exports", NULL, NULL);
+        assert_problem(405, "method-not-allowed");
+        ask("GET", "/v1/openapi.json", NULL, NULL);
+        assert_non_null(strstr(last.body.ptr, "\"/v1/exports\""));
+        /* To a tenant that has not enabled it, it does not exist; other plugins serve. */
+        ask_host("sued.test", "GET", "/v1/exports", NULL, NULL);
+        assert_problem(404, "not-found");
+        ask_host("sued.test", "GET", "/v1/openapi.json", NULL, NULL);
+        assert_null(strstr(last.body.ptr, "/v1/exports"));
+        assert_int_equal(ask("GET", "/only", NULL, NULL), 200);
+        world_export_is_down = 0;
+        assert_int_equal(ask("GET", "/v1/exports", NULL, NULL), 200);
+}
+
+static void while_nobody_knows_people_a_key_is_not_wrong(void **state)
+{
+        (void)state;
+        world_auth_is_down = 1;
+        ask("GET", "/secret", KEY("*"), NULL);
+        assert_problem(503, "plugin-unavailable");
+        assert_true(reply_header("retry-after").len > 0);
+        assert_null(reply_header("www-authenticate").ptr);
+        assert_int_equal(ask("GET", "/only", NULL, NULL), 200);
+        world_auth_is_down = 0;
+}
+
+/* What is known of a plugin that could not be loaded is kept although its own strings are gone. */
+static void an_absent_plugin_keeps_its_routes(void **state)
+{
+        char words[5][16] = {"GET", "/absent/{id}", "a:read", "gone", "It is away"};
+        const struct bb_route absent[] = {
+                {.method = words[0], .path = words[1], .permission = words[2], .tag = words[3], .summary = words[4]},
+                {.method = "GET", .path = "/only"}, /* taken */
+                {.method = "GET", .path = "no-path"},
+        };
+
+        (void)state;
+        router_remove_plugin(EXPORT);
+        router_set_absent(EXPORT, absent, BB_COUNT(absent));
+        world_export_is_down = 1;
+        memset(words, 0, sizeof(words));
+        ask("GET", "/absent/7", NULL, NULL);
+        assert_out_of_order();
+        assert_int_equal(ask("GET", "/only", NULL, NULL), 200);
+        ask("GET", "/v1/openapi.json", NULL, NULL);
+        assert_non_null(strstr(last.body.ptr, "\"It is away\""));
+        assert_non_null(strstr(last.body.ptr, "\"x-required-scope\":\"a:read\""));
+        router_set_absent(EXPORT, absent, 0);
+        ask("GET", "/absent/7", NULL, NULL);
+        assert_problem(404, "not-found");
+        world_export_is_down = 0;
+        assert_int_equal(http_ops.routes(EXPORT, export_routes, BB_COUNT(export_routes), sizeof(export_routes[0])),
+                         BB_OK);
+}
+
 /* --- parameters and bodies --- */
 
 static void a_query_holds_declared_parameters_once(void **state)
@@ -761,6 +835,9 @@ int main(void)
                 cmocka_unit_test(a_scope_opens_what_it_names),
                 cmocka_unit_test(a_stranger_learns_nothing_of_the_body),
                 cmocka_unit_test(while_not_ready_all_is_503),
+                cmocka_unit_test(a_plugin_that_does_not_run_is_out_of_order),
+                cmocka_unit_test(while_nobody_knows_people_a_key_is_not_wrong),
+                cmocka_unit_test(an_absent_plugin_keeps_its_routes),
                 cmocka_unit_test(a_query_holds_declared_parameters_once),
                 cmocka_unit_test(a_body_is_json_of_the_right_shape),
                 cmocka_unit_test(a_handler_may_decode_by_itself),

@@ -54,9 +54,16 @@ static bb_tenant *world_by_id(bb_str id)
         return bb_str_is(id, "sued") ? &sued : NULL;
 }
 
-static int32_t world_tenant_has(const bb_plugin_ref *who, const bb_tenant *tenant)
+static int world_export_is_down, world_auth_is_down;
+
+static int32_t world_tenant_enables(const bb_plugin_ref *who, const bb_tenant *tenant)
 {
         return who == STATIONS || (who == EXPORT && tenant == &nord);
+}
+
+static int32_t world_tenant_has(const bb_plugin_ref *who, const bb_tenant *tenant)
+{
+        return world_tenant_enables(who, tenant) && !(who == EXPORT && world_export_is_down);
 }
 
 static void *world_state(const bb_plugin_ref *who, const bb_tenant *tenant)
@@ -102,7 +109,12 @@ static const struct bb_auth_ops world_auth_ops = {.size = sizeof(world_auth_ops)
 /* Tenant "sued" has no plugin that knows people. */
 static const struct bb_auth_ops *world_auth(const bb_tenant *tenant)
 {
-        return tenant == &nord ? &world_auth_ops : NULL;
+        return tenant == &nord && !world_auth_is_down ? &world_auth_ops : NULL;
+}
+
+static int32_t world_auth_away(const bb_tenant *tenant)
+{
+        return tenant == &nord && world_auth_is_down;
 }
 
 static int32_t world_trusts_loopback;
@@ -198,6 +210,8 @@ HELPER const struct router_world test_world = {
         .ready = world_ready,
         .idempotency_begin = world_idempotency_begin,
         .idempotency_end = world_idempotency_end,
+        .tenant_enables = world_tenant_enables,
+        .auth_away = world_auth_away,
 };
 
 /* --- a listener, and a client of raw bytes --- */

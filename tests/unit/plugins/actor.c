@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A plugin that plays whatever part a test gives it on the compiler's command line: NAME, PROVIDES, NEEDS, AFTER, what
- * it does in load (LOAD), what ABI it claims (MAJOR, MINOR, SIZE, MAGIC), and how its tenants start (START).
+ * it does in load (LOAD), what ABI it claims (MAJOR, MINOR, SIZE, MAGIC), how its tenants start (START), and the path
+ * of a route (ROUTE).
  */
+#include <busbar/http.h>
 #include <busbar/plugin.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -135,11 +137,34 @@ __attribute__((unused)) static bb_err look_around(void)
         return BB_OK;
 }
 
+#ifdef ROUTE
+static bb_err answer(bb_request *req, bb_response *res)
+{
+        (void)req;
+        bb_response_bytes(res, "text/plain", BB_STR(NAME));
+        return BB_OK;
+}
+
+static bb_err add_routes(void)
+{
+        static const struct bb_route routes[] = {
+                {.method = "GET", .path = ROUTE, .handle = answer, .summary = "What an actor says", .status = 200}};
+
+        return bb_http_routes(routes, BB_COUNT(routes));
+}
+#else
+static bb_err add_routes(void)
+{
+        return BB_OK;
+}
+#endif
+
 static bb_err load(const struct bb_host *host, void **ret_self)
 {
         (void)host;
         *ret_self = &ops;
         TRY(provide_all());
+        TRY(add_routes());
         return LOAD();
 }
 
@@ -152,6 +177,10 @@ __attribute__((unused)) static bb_err fine(void)
 __attribute__((unused)) static bb_err fail(void)
 {
         return BB_E_CONFLICT;
+}
+__attribute__((unused)) static bb_err slow(void)
+{
+        return bb_sleep(1500);
 }
 
 static void wait_for_ever(void *arg)
