@@ -191,10 +191,13 @@ BB_AWAIT bb_err export_cancel(bb_request *req, bb_response *res)
         struct export_state *state = bb_request_state(req);
         struct export_request params;
         struct bb_job_info job;
+        bb_err err;
 
         TRY(find(req, &job));
         TRY(decode_params(&job, &params));
-        TRY(bb_job_cancel(job.id));
+        err = bb_job_cancel(job.id);
+        if (err < 0 && err != BB_E_CONFLICT) /* one that has ended cannot be cancelled, but its file can go */
+                return err;
         (void)unlink(export_path(state->tenant, job.id, writer_of(params.format)->suffix).ptr);
         struct bb_stmt audit = bb_audit_stmt(bb_request_actor(req), "export.delete", job.id, BB_NONE);
 

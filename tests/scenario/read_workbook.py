@@ -15,11 +15,11 @@ def plain(value):
     return value
 
 
-book = openpyxl.load_workbook(sys.argv[1])
+book = openpyxl.load_workbook(sys.argv[1], read_only=True)
 json.dump(
     {
         "sheets": {
-            sheet.title: [[{"v": plain(cell.value), "t": cell.data_type} for cell in row] for row in sheet.iter_rows()]
+            sheet.title: [[{"v": plain(cell.value), "t": cell.data_type if cell.value is not None else None} for cell in row] for row in sheet.iter_rows()]
             for sheet in book.worksheets
         }
     },
