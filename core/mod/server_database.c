@@ -3,9 +3,11 @@
  * The database as the worker meets it: where it is, its tables, and (without a supervisor) keeping it running.
  */
 #include "db/db.h"
+#include "mod/crypto.h"
 #include "mod/server.h"
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define RETRY_FIRST_MS 500
 #define RETRY_MOST_MS 10000
@@ -75,9 +77,22 @@ static void run_migration(void *arg)
         m->err = db_migrate(&m->config, &m->why);
 }
 
+/* The same for every life of the worker of this state folder, so that what it leaves behind at a crash is taken up again
+ * at once, not when the leases run out. */
+static const char *node_name(void)
+{
+        uint8_t digest[32];
+        char host[256] = "";
+
+        (void)gethostname(host, sizeof(host) - 1);
+        crypto_sha256(bb_print("%s:%.*s", host, BB_FMT(server.state_folder)), digest);
+        return bb_hex((bb_str){.ptr = (const char *)digest, .len = 8}).ptr;
+}
+
 static struct db_config db_config(void)
 {
         return (struct db_config){.url = server.url.ptr,
+                                  .node = node_name(),
                                   .owner_url = server.owner_url.ptr,
                                   .pool_size = server.config->server.database.pool};
 }
