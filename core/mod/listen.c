@@ -121,6 +121,11 @@ void tls_set_apply(struct tls_set *set)
         tls_set_free(set);
 }
 
+const struct tls_context *listen_tls(void)
+{
+        return own_tls;
+}
+
 static struct tls_context *select_tls(bb_str server_name, void *arg)
 {
         const struct tenant *tenant = tenants_by_host(server_name);

@@ -78,6 +78,7 @@ bb_err world_set_proxies(const struct config_server *);
 
 /* listen.c */
 struct tls_set;
+struct tls_context;
 bb_err listen_operation(const struct config_server *);
 /* Opens what is configured and not open yet; on an error nothing has changed. */
 bb_err listen_public(const struct config_server *, const struct tls_set *);
@@ -88,6 +89,7 @@ struct tls_set *tls_set_read(const struct config_server *, struct tenant *const 
                              bb_str *ret_why);
 void tls_set_apply(struct tls_set *); /* and frees it */
 void tls_set_free(struct tls_set *);
+const struct tls_context *listen_tls(void); /* the listeners' own; NULL without TLS */
 void listen_drain(int32_t websockets_per_second);
 size_t listen_connections(void);
 void listen_free(void);

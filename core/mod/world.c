@@ -7,6 +7,7 @@
 #include "mod/registry.h"
 #include "mod/server.h"
 #include "net/router.h"
+#include "net/tls.h"
 #include <stdlib.h>
 
 static struct config_network *proxies;
@@ -41,6 +42,31 @@ static const struct bb_auth_ops *auth_of(const bb_tenant *t)
 static int32_t auth_away(const bb_tenant *t)
 {
         return tenant_enables_interface(t, "auth/1");
+}
+
+static int32_t named_another(const struct tenant *tenant, bb_str server_name)
+{
+        const struct tenant *named = tenants_by_host(server_name);
+
+        return named != NULL && named != tenant;
+}
+
+/* Names may be mixed as long as it makes no difference: a connection for a shared name serves /t/<tenant>/ of all who
+ * do not require client certificates of their own. */
+static int32_t tls_fit(const bb_tenant *t, const struct http_request *wire)
+{
+        const struct tenant *tenant = tenant_of(t);
+        const struct config_tenant_tls *own = tenant->config->tls;
+        const struct tls_context *tls = tenant->tls != NULL ? tenant->tls : listen_tls();
+
+        if (!wire->is_tls)
+                return own != NULL && own->client_policy == CONFIG_CLIENT_REQUIRED ? ROUTER_TLS_MISDIRECTED
+                                                                                   : ROUTER_TLS_FITS;
+        if (tls == NULL || bb_str_eq(wire->tls_client_rules, tls_context_client_rules(tls)))
+                return ROUTER_TLS_FITS;
+        if (tls_context_client_policy(tls) == TLS_CLIENT_REQUIRED || named_another(tenant, wire->tls_server_name))
+                return ROUTER_TLS_MISDIRECTED;
+        return ROUTER_TLS_OTHER_RULES;
 }
 
 static int32_t trusted_proxy(bb_str address)
@@ -95,6 +121,7 @@ void world_init(void)
                 .plugin_name = plugin_name,
                 .auth = auth_of,
                 .auth_away = auth_away,
+                .tls_fit = tls_fit,
                 .trusted_proxy = trusted_proxy,
                 .ready = is_ready,
                 .idempotency_begin = db_idempotency_begin,

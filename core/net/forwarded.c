@@ -59,7 +59,7 @@ void request_find_peer(struct bb_request *req)
 {
         bb_str proto, list;
 
-        if (router_world.trusted_proxy == NULL || !router_world.trusted_proxy(req->wire->remote))
+        if (!req->via_proxy)
                 return;
         list = request_header(req, "x-forwarded-for");
         req->remote = first_untrusted(list, req->wire->remote);

@@ -232,8 +232,10 @@ static void fill_request(struct http_conn *c, struct exchange *x, const struct b
                                      .minor_version = x->head.minor_version};
         if (req->host.len == 0)
                 req->host = req->authority = local_host(c);
-        if (c->is_tls)
+        if (c->is_tls) {
                 tls_describe(c->bev, &req->client_certificate_name, &req->tls_server_name);
+                req->tls_client_rules = tls_client_rules(c->bev);
+        }
         x->no_body = bb_str_is(req->method, "HEAD");
         x->reply_left = -1;
 }

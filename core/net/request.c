@@ -18,6 +18,7 @@ struct bb_request *request_new(struct http_request *wire)
         req->response.request = req;
         req->remote = wire->remote;
         req->is_tls = wire->is_tls;
+        req->via_proxy = router_world.trusted_proxy != NULL && router_world.trusted_proxy(wire->remote);
         list_init(&req->under_way);
         wire->router = req;
         return req;
@@ -185,6 +186,16 @@ static bb_err find_route(struct bb_request *req, const bb_str *segments, size_t 
         return BB_OK;
 }
 
+/* A proxy speaks for its clients and has looked at their certificates; its own says nothing of them. */
+static bb_err check_handshake(struct bb_request *req)
+{
+        int32_t fit = router_world.tls_fit != NULL ? router_world.tls_fit(req->tenant, req->wire) : ROUTER_TLS_FITS;
+
+        if (fit != ROUTER_TLS_FITS)
+                req->wire->client_certificate_name = BB_NONE;
+        return fit == ROUTER_TLS_MISDIRECTED && !req->via_proxy ? BB_E_DENIED : BB_OK;
+}
+
 bb_err request_locate(struct bb_request *req)
 {
         static const bb_str root = {.ptr = "", .len = 0};
@@ -203,6 +214,7 @@ bb_err request_locate(struct bb_request *req)
         }
         if (req->tenant == NULL)
                 return BB_E_NOT_FOUND;
+        TRY(check_handshake(req));
         if (count == skip) { /* "/t/<tenant>" alone is its root */
                 req->path = BB_STR("/");
                 return find_route(req, &root, 1);

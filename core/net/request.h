@@ -57,9 +57,10 @@ struct bb_request {
         struct bb_principal principal; /* actor.ptr NULL: anonymous */
         bb_str remote;
         int32_t is_tls;
-        int32_t answered; /* a step of the router has answered: the handler is not called */
-        bb_json *json;    /* the parsed body */
-        void *decoded;    /* of route->request */
+        int32_t via_proxy; /* the connection is a trusted proxy's */
+        int32_t answered;  /* a step of the router has answered: the handler is not called */
+        bb_json *json;     /* the parsed body */
+        void *decoded;     /* of route->request */
         int32_t precondition_seen;
         bb_str idempotency_key; /* ptr NULL: none */
         char trace[17];
@@ -72,8 +73,8 @@ extern struct router_world router_world;
 
 /* --- request.c --- */
 struct bb_request *request_new(struct http_request *);
-/* Path, tenant and route. BB_E_INVALID: the path is ill-formed; BB_E_NOT_FOUND; BB_E_UNSUPPORTED: other method, allow
- * set. */
+/* Path, tenant and route. BB_E_INVALID: the path is ill-formed; BB_E_DENIED: the connection's TLS is not for this
+ * tenant; BB_E_NOT_FOUND; BB_E_UNSUPPORTED: other method, allow set. */
 bb_err request_locate(struct bb_request *);
 /* The route is the router's own or of a plugin that this bb_tenant has enabled; a route_filter. */
 int32_t request_tenant_sees(const struct route_entry *, const void *tenant);

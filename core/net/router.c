@@ -48,6 +48,10 @@ static bb_err step_locate(struct bb_request *req)
         if (err == BB_E_INVALID)
                 return problem_set(&req->response, err, 400, "invalid-path",
                                    BB_STR("The path is not well-formed percent-encoded UTF-8."));
+        if (err == BB_E_DENIED)
+                return problem_set(&req->response, err, 421, "misdirected-request",
+                                   BB_STR("This network asks for another TLS connection: one that is opened under its "
+                                          "own name, with a client certificate if it requires one."));
         if (err == BB_E_UNSUPPORTED)
                 err = method_not_allowed(req);
         if (err < 0 || req->answered)

@@ -9,6 +9,13 @@
 #include "net/http.h"
 #include <busbar/auth.h>
 
+/* How the TLS handshake of a request's connection suits the tenant that is asked for. */
+enum {
+        ROUTER_TLS_FITS = 0,
+        ROUTER_TLS_OTHER_RULES = 1, /* fine, but its client certificate was verified by others and counts for nothing */
+        ROUTER_TLS_MISDIRECTED = 2  /* 421: it must be made for this tenant, with the certificate that it requires */
+};
+
 /* What mod knows and the router asks. */
 struct router_world {
         bb_tenant *(*tenant_by_host)(bb_str host_lower_case);
@@ -33,6 +40,7 @@ struct router_world {
         int32_t (*tenant_enables)(const bb_plugin_ref *, const bb_tenant *);
         /* auth() gives nobody, but only for now: a plugin that knows people is enabled and does not run. */
         int32_t (*auth_away)(const bb_tenant *);
+        int32_t (*tls_fit)(const bb_tenant *, const struct http_request *); /* NULL: it always fits */
 };
 void router_init(const struct router_world *);
 /* The service for public listeners. */

@@ -73,23 +73,28 @@ static void use_context(SSL *ssl, const struct tls_context *t)
         SSL_set_client_CA_list(ssl, SSL_dup_CA_list(SSL_CTX_get_client_CA_list(t->ctx)));
 }
 
+static bb_str lower_case(bb_str name)
+{
+        bb_str lower = arena_str(arena_current, name);
+        char *p = (char *)(uintptr_t)lower.ptr; /* our copy */
+
+        for (size_t i = 0; i < lower.len; i++)
+                if (p[i] >= 'A' && p[i] <= 'Z')
+                        p[i] = (char)(p[i] + ('a' - 'A'));
+        return lower;
+}
+
 static int on_client_hello(SSL *ssl, int *alert, void *arg)
 {
         const struct http_service *service = SSL_get_app_data(ssl);
-        bb_str name = client_hello_name(ssl), lower;
+        bb_str name = client_hello_name(ssl);
         struct tls_context *t;
-        char *p;
 
         (void)alert;
         (void)arg;
         if (service == NULL || service->tls_select == NULL || name.ptr == NULL)
                 return SSL_CLIENT_HELLO_SUCCESS;
-        lower = arena_str(arena_current, name);
-        p = (char *)(uintptr_t)lower.ptr;
-        for (size_t i = 0; i < lower.len; i++)
-                if (p[i] >= 'A' && p[i] <= 'Z')
-                        p[i] = (char)(p[i] + ('a' - 'A'));
-        t = service->tls_select(lower, service->arg);
+        t = service->tls_select(lower_case(name), service->arg);
         if (t != NULL)
                 use_context(ssl, t);
         return SSL_CLIENT_HELLO_SUCCESS;
@@ -138,6 +143,35 @@ static void set_session_id(SSL_CTX *ctx, X509 *leaf, const struct tls_files *fil
         SSL_CTX_set_session_id_context(ctx, id, len < SSL_MAX_SID_CTX_LENGTH ? len : SSL_MAX_SID_CTX_LENGTH);
 }
 
+static void free_rules(void *parent, void *rules, CRYPTO_EX_DATA *ad, int index, long argl, void *argp)
+{
+        (void)parent;
+        (void)ad;
+        (void)index;
+        (void)argl;
+        (void)argp;
+        free(rules);
+}
+
+/* Kept with OpenSSL's context, which a connection holds for longer than our own lives. */
+static int rules_index(void)
+{
+        static int index = -1;
+
+        if (index < 0)
+                index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, free_rules);
+        return index;
+}
+
+static void set_rules(SSL_CTX *ctx, const struct tls_files *files)
+{
+        bb_str rules = BB_STR("");
+
+        if (files->client_policy != TLS_CLIENT_NONE)
+                rules = arena_print(arena_current, "%d %s", (int)files->client_policy, files->client_ca_file);
+        SSL_CTX_set_ex_data(ctx, rules_index(), (void *)(uintptr_t)heap_str(rules).ptr);
+}
+
 static bb_err load_files(SSL_CTX *ctx, const struct tls_files *files, bb_str *ret_why)
 {
         if (SSL_CTX_use_certificate_chain_file(ctx, files->certificate_file) != 1) {
@@ -181,6 +215,7 @@ bb_err tls_context_new(const struct tls_files *files, struct tls_context **ret, 
         t->leaf = SSL_CTX_get0_certificate(ctx);
         t->policy = files->client_policy;
         set_session_id(ctx, t->leaf, files);
+        set_rules(ctx, files);
         *ret = t;
         return BB_OK;
 }
@@ -198,6 +233,16 @@ void tls_context_unref(struct tls_context *t)
         SSL_CTX_free(t->ctx); /* connections that use it hold references of their own */
         t->magic = 0;
         free(t);
+}
+
+bb_str tls_context_client_rules(const struct tls_context *t)
+{
+        return bb_cstr(SSL_CTX_get_ex_data(t->ctx, rules_index()));
+}
+
+int32_t tls_context_client_policy(const struct tls_context *t)
+{
+        return t->policy;
 }
 
 int64_t tls_context_expires_ms(const struct tls_context *t)
@@ -343,10 +388,17 @@ void tls_describe(struct bufferevent *bev, bb_str *ret_client_name, bb_str *ret_
         const char *asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
         X509 *cert = SSL_get0_peer_certificate(ssl);
 
-        *ret_server_name = arena_str(arena_current, bb_cstr(asked));
+        *ret_server_name = lower_case(bb_cstr(asked));
         *ret_client_name = BB_NONE;
         if (cert != NULL && SSL_get_verify_result(ssl) == X509_V_OK)
                 *ret_client_name = common_name(cert);
+}
+
+bb_str tls_client_rules(struct bufferevent *bev)
+{
+        const SSL_CTX *ctx = SSL_get_SSL_CTX(bufferevent_openssl_get_ssl(bev));
+
+        return arena_str(arena_current, bb_cstr(SSL_CTX_get_ex_data(ctx, rules_index())));
 }
 
 void tls_say_goodbye(struct bufferevent *bev)

@@ -25,6 +25,9 @@ struct tls_files {
 bb_err tls_context_new(const struct tls_files *, struct tls_context **ret, bb_str *ret_why);
 struct tls_context *tls_context_ref(struct tls_context *); /* returns it */
 void tls_context_unref(struct tls_context *);
+/* Equal texts: client certificates are asked for and verified alike. "" when they are not asked for. */
+bb_str tls_context_client_rules(const struct tls_context *);
+int32_t tls_context_client_policy(const struct tls_context *);
 /* When the leaf certificate ends, epoch milliseconds. */
 int64_t tls_context_expires_ms(const struct tls_context *);
 
@@ -35,8 +38,11 @@ struct bufferevent *tls_accept(struct tls_context *, const struct http_service *
  * the system's authorities when NULL. strict_end: an end without close_notify is an error (the protocol has no ends of
  * its own). */
 bb_err tls_connect_new(bb_str host, const char *ca_file, int32_t strict_end, struct bufferevent **ret);
-/* The verified peer's common name and the name that the client asked for, into arena_current; BB_NONE when absent. */
+/* The verified peer's common name and the name that the client asked for (lower case), into arena_current; BB_NONE when
+ * absent. */
 void tls_describe(struct bufferevent *, bb_str *ret_client_name, bb_str *ret_server_name);
+/* Of the context that the handshake was made with; into arena_current. */
+bb_str tls_client_rules(struct bufferevent *);
 void tls_say_goodbye(struct bufferevent *); /* close_notify, once */
 void tls_log_failure(struct bufferevent *, const char *remote);
 bb_str tls_failure(struct bufferevent *); /* what went wrong, for people; into arena_current */

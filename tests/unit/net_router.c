@@ -338,6 +338,26 @@ static void who_stands_behind_a_trusted_proxy(void **state)
         world_trusts_loopback = 0;
 }
 
+/* Over real TLS: tests/scenario/tls.test.mjs. */
+static void a_connection_made_for_another_tenant_is_misdirected(void **state)
+{
+        static const char *const targets[] = {"/only", "/nothing", "/v1/openapi.json", "/t/nord/only"};
+
+        (void)state;
+        world_tls = ROUTER_TLS_MISDIRECTED;
+        for (size_t i = 0; i < BB_COUNT(targets); i++) {
+                ask("GET", targets[i], KEY("*"), NULL);
+                assert_problem(421, "misdirected-request");
+        }
+        assert_int_equal(ask("GET", "/t/sued/only", NULL, NULL), 200);
+        world_trusts_loopback = 1; /* a proxy's connection is for all of its clients */
+        assert_int_equal(ask("GET", "/only", "X-Forwarded-For: 192.0.2.7\r\n", NULL), 200);
+        world_trusts_loopback = 0;
+        world_tls = ROUTER_TLS_OTHER_RULES;
+        assert_int_equal(ask("GET", "/only", NULL, NULL), 200);
+        world_tls = ROUTER_TLS_FITS;
+}
+
 /* --- permissions --- */
 
 static void without_a_key_nobody_enters(void **state)
@@ -831,6 +851,7 @@ int main(void)
                 cmocka_unit_test(a_prefix_wins_over_the_host),
                 cmocka_unit_test(a_plugin_that_the_tenant_lacks_hides_nothing),
                 cmocka_unit_test(who_stands_behind_a_trusted_proxy),
+                cmocka_unit_test(a_connection_made_for_another_tenant_is_misdirected),
                 cmocka_unit_test(without_a_key_nobody_enters),
                 cmocka_unit_test(a_scope_opens_what_it_names),
                 cmocka_unit_test(a_stranger_learns_nothing_of_the_body),

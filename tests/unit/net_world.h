@@ -124,6 +124,14 @@ static int32_t world_trusted_proxy(bb_str address)
         return world_trusts_loopback && (str_starts(address, BB_STR("127.")) || bb_str_is(address, "10.0.0.1"));
 }
 
+static int32_t world_tls = ROUTER_TLS_FITS;
+
+static int32_t world_tls_fit(const bb_tenant *tenant, const struct http_request *req)
+{
+        (void)req;
+        return tenant == &nord ? world_tls : ROUTER_TLS_FITS;
+}
+
 static int32_t world_ready(void)
 {
         return world_is_ready;
@@ -212,6 +220,7 @@ HELPER const struct router_world test_world = {
         .idempotency_end = world_idempotency_end,
         .tenant_enables = world_tenant_enables,
         .auth_away = world_auth_away,
+        .tls_fit = world_tls_fit,
 };
 
 /* --- a listener, and a client of raw bytes --- */
