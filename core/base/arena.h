@@ -31,6 +31,6 @@ size_t arena_bytes(const struct arena *); /* held from the heap */
 /* malloc and friends that end the process when memory is gone; for what outlives a task. */
 void *heap_new(size_t bytes); /* zeroed */
 void *heap_grow(void *, size_t bytes);
-bb_str heap_str(bb_str);      /* a copy with NUL; free() its ptr */
+bb_str heap_str(bb_str); /* a copy with NUL; free() its ptr */
 
 #endif

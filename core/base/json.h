@@ -10,8 +10,8 @@
 
 extern const struct bb_json_ops base_json_ops;
 
-/* JSON Schema (OpenAPI 3.1) of a shape: a $ref to "#/components/schemas/<name>"; the schema itself and those it uses are
- * added to `components` (an object). */
+/* JSON Schema (OpenAPI 3.1) of a shape: a $ref to "#/components/schemas/<name>"; the schema itself and those it uses
+ * are added to `components` (an object). */
 bb_json *shape_schema(const struct bb_shape *, bb_json *components);
 /* The field `index` of a shape compiled with any stride. */
 const struct bb_field *shape_field(const struct bb_shape *, uint32_t index);

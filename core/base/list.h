@@ -34,7 +34,7 @@ static inline void list_remove(struct list *item)
         list_init(item);
 }
 
-#define LIST_OF(type, member, ptr) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define LIST_OF(type, member, ptr) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 #define LIST_EACH(item, head) for (struct list *item = (head)->next; item != (head); item = item->next)
 #define LIST_EACH_SAFE(item, save, head)                                                                               \
         for (struct list *item = (head)->next, *save = item->next; item != (head); item = save, save = item->next)

@@ -17,7 +17,7 @@ struct log_context {
 void log_set_context_source(void (*get)(struct log_context *ret));
 void log_set_plugin_namer(const char *(*name)(const bb_plugin_ref *));
 void log_set_level(int32_t level);
-void log_set_fd(int fd);                              /* default 2 */
+void log_set_fd(int fd);                                           /* default 2 */
 void log_capture(void (*sink)(bb_str line, void *arg), void *arg); /* for tests; NULL ends it */
 /* Secrets in free text and JSON (passwords in URLs, "AuthorizationKey" values, Authorization headers) become "***". */
 bb_str log_mask(bb_str text); /* into arena_current */

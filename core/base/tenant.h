@@ -11,9 +11,9 @@
 
 struct bb_tenant {
         uint32_t magic;
-        int32_t stopping;   /* no new tasks and requests */
-        bb_str id, name;    /* NUL-terminated, live as long as the tenant */
-        void *mod;          /* mod's own part */
+        int32_t stopping; /* no new tasks and requests */
+        bb_str id, name;  /* NUL-terminated, live as long as the tenant */
+        void *mod;        /* mod's own part */
 };
 
 #define CHECK_TENANT(t)                                                                                                \

@@ -7,7 +7,7 @@
 
 #include <busbar/types.h>
 
-int64_t time_now_ms(void);  /* CLOCK_REALTIME, plus the offset of BUSBAR_CLOCK_OFFSET_MS (tests only) */
+int64_t time_now_ms(void); /* CLOCK_REALTIME, plus the offset of BUSBAR_CLOCK_OFFSET_MS (tests only) */
 int64_t time_mono_ms(void);
 int64_t time_mono_us(void);
 /* "2026-11-22T09:00:00.000Z" into ret (at least 32 bytes, NUL-terminated); returns the length. */

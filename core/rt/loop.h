@@ -18,16 +18,17 @@ void loop_turn(int wait_ms);
 void loop_stop(void);
 /* Ends workers, frees the loop. Every task must have ended. */
 void loop_close(void);
-/* Runs fn(arg) on the loop's thread at its next turn. From any thread; the only call of rt that other threads may make. */
+/* Runs fn(arg) on the loop's thread at its next turn. From any thread; the only call of rt that other threads may make.
+ */
 void loop_post(void (*fn)(void *), void *arg);
 /* The same from the loop's thread, without the lock. */
 void loop_defer(void (*fn)(void *), void *arg);
 /* Gauges of tasks, stacks, workers and stalls; for whoever renders /metrics, just before it does. */
 void loop_update_metrics(void);
 
-/* A thread that logs a warning with a backtrace when the loop has not turned for warn_ms, once per stall, and aborts the
- * process at abort_ms (0: never). Waiting for events is no stall. Both times are stretched by watchdog_factor, which is
- * 20 under sanitizers and valgrind, otherwise 1. BB_E_IO when no thread can be had. */
+/* A thread that logs a warning with a backtrace when the loop has not turned for warn_ms, once per stall, and aborts
+ * the process at abort_ms (0: never). Waiting for events is no stall. Both times are stretched by watchdog_factor,
+ * which is 20 under sanitizers and valgrind, otherwise 1. BB_E_IO when no thread can be had. */
 bb_err watchdog_start(int32_t warn_ms, int32_t abort_ms);
 void watchdog_stop(void);
 extern int32_t watchdog_factor;

@@ -21,13 +21,14 @@ void task_set_tenant(bb_tenant *);
 void task_set_timeout(int64_t timeout_ms); /* from now; 0 none */
 
 /* The bottom of every waiting call. Suspends the running task until task_wake(), at most timeout_ms (< 0: until the
- * task's own deadline). BB_OK when woken, BB_E_TIMEOUT, BB_E_CANCELED (also at once, when the task is cancelled already).
- * The one who parks registers itself somewhere first and unregisters after any return. */
+ * task's own deadline). BB_OK when woken, BB_E_TIMEOUT, BB_E_CANCELED (also at once, when the task is cancelled
+ * already). The one who parks registers itself somewhere first and unregisters after any return. */
 BB_AWAIT bb_err task_park(int64_t timeout_ms);
-/* May the running task still wait? BB_E_CANCELED, BB_E_TIMEOUT (its deadline passed), BB_E_INTERNAL outside a task. Does
- * not wait itself: for those who would start something that cannot be taken back. */
+/* May the running task still wait? BB_E_CANCELED, BB_E_TIMEOUT (its deadline passed), BB_E_INTERNAL outside a task.
+ * Does not wait itself: for those who would start something that cannot be taken back. */
 bb_err task_check(void);
-/* The same, but neither cancelling nor a deadline ends it: for waits whose memory the other side still uses (threads). */
+/* The same, but neither cancelling nor a deadline ends it: for waits whose memory the other side still uses (threads).
+ */
 BB_AWAIT void task_park_firmly(void);
 /* Makes a parked task run at the next turn; from the loop's thread. A task that is not parked ignores it. */
 void task_wake(struct task *);
@@ -53,7 +54,7 @@ extern struct breadcrumb_page {
         uint32_t magic;
         char plugin[48], tenant[64], operation[64];
         char detail[256];
-} *breadcrumb_page;
+} * breadcrumb_page;
 
 /* Starts a task. `spec` as in rt.h; BB_E_BUSY at the limit, BB_E_CANCELED for a plugin in a tenant that stops. It runs
  * even when it is cancelled before its first turn, since it may own what `arg` points to. */

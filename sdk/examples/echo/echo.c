@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Example: a WebSocket that sends back what it gets, at /echo. No subprotocol and no limits beyond the core's, so that a
- * WebSocket conformance suite can be pointed at it.
+ * Example: a WebSocket that sends back what it gets, at /echo. No subprotocol and no limits beyond the core's, so that
+ * a WebSocket conformance suite can be pointed at it.
  */
 #include <busbar/plugin.h>
 
@@ -31,7 +31,11 @@ static bb_err echo(bb_request *req, bb_response *res)
 }
 
 static const struct bb_route routes[] = {
-        {.method = "GET", .path = "/echo", .handle = echo, .flags = BB_ROUTE_WEBSOCKET, .summary = "Sends back what it gets"},
+        {.method = "GET",
+         .path = "/echo",
+         .handle = echo,
+         .flags = BB_ROUTE_WEBSOCKET,
+         .summary = "Sends back what it gets"},
 };
 
 static bb_err load(const struct bb_host *host, void **ret_self)

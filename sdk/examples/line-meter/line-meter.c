@@ -86,7 +86,9 @@ static BB_AWAIT bb_err say_state(struct meter *m, bb_str line)
         static const struct {
                 const char *name;
                 int32_t status;
-        } states[] = {{"available", BB_CONNECTOR_AVAILABLE}, {"charging", BB_CONNECTOR_CHARGING}, {"faulted", BB_CONNECTOR_FAULTED}};
+        } states[] = {{"available", BB_CONNECTOR_AVAILABLE},
+                      {"charging", BB_CONNECTOR_CHARGING},
+                      {"faulted", BB_CONNECTOR_FAULTED}};
         struct bb_station_ref ref = ref_of(m);
         bb_str name = word(&line);
 
@@ -128,12 +130,22 @@ static BB_AWAIT bb_err say_meter(struct meter *m, bb_str line)
         bb_str energy = word(&line), power = word(&line);
         int64_t ignored, now = bb_now_ms();
         const struct bb_sample samples[] = {
-                {.at_ms = now, .measurand = BB_STR("Energy.Active.Import.Register"), .phase = BB_STR(""),
-                 .location = BB_STR("Outlet"), .context = BB_STR("Sample.Periodic"), .unit = BB_STR("Wh"),
-                 .format = BB_STR("Raw"), .value = energy},
-                {.at_ms = now, .measurand = BB_STR("Power.Active.Import"), .phase = BB_STR(""),
-                 .location = BB_STR("Outlet"), .context = BB_STR("Sample.Periodic"), .unit = BB_STR("W"),
-                 .format = BB_STR("Raw"), .value = power},
+                {.at_ms = now,
+                 .measurand = BB_STR("Energy.Active.Import.Register"),
+                 .phase = BB_STR(""),
+                 .location = BB_STR("Outlet"),
+                 .context = BB_STR("Sample.Periodic"),
+                 .unit = BB_STR("Wh"),
+                 .format = BB_STR("Raw"),
+                 .value = energy},
+                {.at_ms = now,
+                 .measurand = BB_STR("Power.Active.Import"),
+                 .phase = BB_STR(""),
+                 .location = BB_STR("Outlet"),
+                 .context = BB_STR("Sample.Periodic"),
+                 .unit = BB_STR("W"),
+                 .format = BB_STR("Raw"),
+                 .value = power},
         };
 
         TRY(number(energy, &ignored));
@@ -164,7 +176,8 @@ static bb_err say_answer(struct meter *m, int32_t accepted)
 static const struct {
         const char *word;
         bb_err (*handle)(struct meter *, bb_str line);
-} sayings[] = {{"STATE", say_state}, {"AUTH", say_auth}, {"START", say_start}, {"METER", say_meter}, {"STOP", say_stop}};
+} sayings[] = {
+        {"STATE", say_state}, {"AUTH", say_auth}, {"START", say_start}, {"METER", say_meter}, {"STOP", say_stop}};
 
 /* One line of a meter that has said HELLO. Answers to our commands are not answered. */
 static BB_AWAIT bb_err serve_line(struct meter *m, bb_str line)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Example: a payment provider. Drivers pay with voucher codes that an operator sells: a page of the provider's own takes
- * the code and holds the amount; capture, release and refund move it. Everything is one row per payment, found by the
- * caller's reference, so a repeated call finds what the first one did (see busbar/payment.h).
+ * Example: a payment provider. Drivers pay with voucher codes that an operator sells: a page of the provider's own
+ * takes the code and holds the amount; capture, release and refund move it. Everything is one row per payment, found by
+ * the caller's reference, so a repeated call finds what the first one did (see busbar/payment.h).
  */
 #include <busbar/payment.h>
 #include <busbar/plugin.h>
@@ -16,7 +16,8 @@ static const struct bb_migration migrations[] = {
                 " primary key (tenant_id, code));"
                 "create table voucher_pay.payment ("
                 " tenant_id text not null default current_setting('busbar.tenant'), reference text not null,"
-                " code text, state int not null, currency text not null, amount_minor bigint not null check (amount_minor > 0),"
+                " code text, state int not null, currency text not null, amount_minor bigint not null check "
+                "(amount_minor > 0),"
                 " held_minor bigint not null default 0, captured_minor bigint not null default 0,"
                 " refunded_minor bigint not null default 0, description text, return_url text,"
                 " primary key (tenant_id, reference),"
@@ -53,25 +54,28 @@ static BB_AWAIT bb_err hold(bb_tenant *tenant, const struct bb_payment_request *
 {
         if (request->amount_minor <= 0)
                 return BB_E_INVALID;
-        TRY(bb_db_query(NULL,
-                        "insert into voucher_pay.payment (reference, state, currency, amount_minor, description, return_url) "
-                        "values ($1, $2::int, $3, $4, $5, $6) on conflict do nothing",
-                        BB_TEXT(request->reference), BB_INT(BB_PAYMENT_REDIRECT), BB_TEXT(request->currency),
-                        BB_INT(request->amount_minor), BB_TEXT(request->description), BB_TEXT(request->return_url)));
+        TRY(bb_db_query(
+                NULL,
+                "insert into voucher_pay.payment (reference, state, currency, amount_minor, description, return_url) "
+                "values ($1, $2::int, $3, $4, $5, $6) on conflict do nothing",
+                BB_TEXT(request->reference), BB_INT(BB_PAYMENT_REDIRECT), BB_TEXT(request->currency),
+                BB_INT(request->amount_minor), BB_TEXT(request->description), BB_TEXT(request->return_url)));
         return lookup(tenant, request->reference, ret);
 }
 
-/* A move is an update that only fits the state before it, together with the change of the voucher's balance: run twice it
- * does nothing the second time, and lookup() tells the caller what is. */
+/* A move is an update that only fits the state before it, together with the change of the voucher's balance: run twice
+ * it does nothing the second time, and lookup() tells the caller what is. */
 static BB_AWAIT bb_err capture(bb_tenant *tenant, const struct bb_payment_request *request, struct bb_payment *ret)
 {
-        TRY(bb_db_query(NULL,
-                        "with p as (update voucher_pay.payment set state = $3::int, captured_minor = $2, held_minor = 0 "
-                        "  where reference = $1 and state = $4::int and $2 between 0 and held_minor returning code, amount_minor) "
-                        "update voucher_pay.voucher v set balance_minor = balance_minor + p.amount_minor - $2 from p "
-                        "where v.code = p.code",
-                        BB_TEXT(request->reference), BB_INT(request->amount_minor), BB_INT(BB_PAYMENT_CAPTURED),
-                        BB_INT(BB_PAYMENT_HELD)));
+        TRY(bb_db_query(
+                NULL,
+                "with p as (update voucher_pay.payment set state = $3::int, captured_minor = $2, held_minor = 0 "
+                "  where reference = $1 and state = $4::int and $2 between 0 and held_minor returning code, "
+                "amount_minor) "
+                "update voucher_pay.voucher v set balance_minor = balance_minor + p.amount_minor - $2 from p "
+                "where v.code = p.code",
+                BB_TEXT(request->reference), BB_INT(request->amount_minor), BB_INT(BB_PAYMENT_CAPTURED),
+                BB_INT(BB_PAYMENT_HELD)));
         return lookup(tenant, request->reference, ret);
 }
 
@@ -88,12 +92,13 @@ static BB_AWAIT bb_err release(bb_tenant *tenant, bb_str reference, struct bb_pa
 
 static BB_AWAIT bb_err refund(bb_tenant *tenant, const struct bb_payment_request *request, struct bb_payment *ret)
 {
-        TRY(bb_db_query(NULL,
-                        "with p as (update voucher_pay.payment set state = $3::int, refunded_minor = $2 "
-                        "  where reference = $1 and state = $4::int and $2 between 1 and captured_minor returning code) "
-                        "update voucher_pay.voucher v set balance_minor = balance_minor + $2 from p where v.code = p.code",
-                        BB_TEXT(request->reference), BB_INT(request->amount_minor), BB_INT(BB_PAYMENT_REFUNDED),
-                        BB_INT(BB_PAYMENT_CAPTURED)));
+        TRY(bb_db_query(
+                NULL,
+                "with p as (update voucher_pay.payment set state = $3::int, refunded_minor = $2 "
+                "  where reference = $1 and state = $4::int and $2 between 1 and captured_minor returning code) "
+                "update voucher_pay.voucher v set balance_minor = balance_minor + $2 from p where v.code = p.code",
+                BB_TEXT(request->reference), BB_INT(request->amount_minor), BB_INT(BB_PAYMENT_REFUNDED),
+                BB_INT(BB_PAYMENT_CAPTURED)));
         return lookup(tenant, request->reference, ret);
 }
 
@@ -143,8 +148,8 @@ static BB_AWAIT bb_err voucher_sell(bb_request *req, bb_response *res)
 
         TRY(bb_request_decode(req, &Voucher, &voucher, res));
         struct bb_stmt stmts[] = {
-                BB_STMT("insert into voucher_pay.voucher (code, currency, balance_minor) values ($1, $2, $3)", BB_TEXT(code),
-                        BB_TEXT(voucher.currency), BB_INT(voucher.balance_minor)),
+                BB_STMT("insert into voucher_pay.voucher (code, currency, balance_minor) values ($1, $2, $3)",
+                        BB_TEXT(code), BB_TEXT(voucher.currency), BB_INT(voucher.balance_minor)),
                 bb_audit_stmt(bb_request_actor(req), "voucher.sell", code, BB_NONE),
         };
         err = bb_db_run(stmts, BB_COUNT(stmts), NULL);
@@ -161,11 +166,12 @@ static bb_err page(bb_response *res, int32_t status, const char *text)
 {
         bb_response_status(res, status);
         bb_response_header(res, "Content-Security-Policy", BB_STR("default-src 'none'; form-action 'self'"));
-        bb_response_bytes(res, "text/html; charset=utf-8",
-                          bb_print("<!doctype html><html lang=en><title>Pay with a voucher</title><h1>Pay with a voucher</h1>"
-                                   "<p>%s</p><form method=post><label>Code <input name=code required maxlength=40></label> "
-                                   "<button>Pay</button></form></html>",
-                                   text));
+        bb_response_bytes(
+                res, "text/html; charset=utf-8",
+                bb_print("<!doctype html><html lang=en><title>Pay with a voucher</title><h1>Pay with a voucher</h1>"
+                         "<p>%s</p><form method=post><label>Code <input name=code required maxlength=40></label> "
+                         "<button>Pay</button></form></html>",
+                         text));
         return BB_OK;
 }
 
@@ -185,14 +191,15 @@ static BB_AWAIT bb_err pay_submit(bb_request *req, bb_response *res)
         if (body.len < 6 || memcmp(body.ptr, "code=", 5) != 0)
                 return page(res, 400, "The code is missing.");
         code = (bb_str){.ptr = body.ptr + 5, .len = body.len - 5};
-        TRY(bb_db_query(&rows,
-                        "with v as (update voucher_pay.voucher v set balance_minor = v.balance_minor - p.amount_minor "
-                        "  from voucher_pay.payment p where p.reference = $1 and p.state = $3::int and v.code = $2 "
-                        "  and v.currency = p.currency and v.balance_minor >= p.amount_minor returning v.code) "
-                        "update voucher_pay.payment p set code = v.code, state = $4::int, held_minor = amount_minor from v "
-                        "where p.reference = $1 returning return_url",
-                        BB_TEXT(bb_request_param(req, "reference")), BB_TEXT(code), BB_INT(BB_PAYMENT_REDIRECT),
-                        BB_INT(BB_PAYMENT_HELD)));
+        TRY(bb_db_query(
+                &rows,
+                "with v as (update voucher_pay.voucher v set balance_minor = v.balance_minor - p.amount_minor "
+                "  from voucher_pay.payment p where p.reference = $1 and p.state = $3::int and v.code = $2 "
+                "  and v.currency = p.currency and v.balance_minor >= p.amount_minor returning v.code) "
+                "update voucher_pay.payment p set code = v.code, state = $4::int, held_minor = amount_minor from v "
+                "where p.reference = $1 returning return_url",
+                BB_TEXT(bb_request_param(req, "reference")), BB_TEXT(code), BB_INT(BB_PAYMENT_REDIRECT),
+                BB_INT(BB_PAYMENT_HELD)));
         if (bb_rows_count(rows) == 0)
                 return page(res, 409, "This voucher is unknown, or its balance is too small.");
         bb_response_status(res, 303);

@@ -20,8 +20,8 @@ struct bb_principal {
 struct bb_auth_ops {
         uint32_t size;
         uint32_t reserved;
-        /* Who sends this request? BB_E_UNAUTHORIZED with a sentence for the caller when nobody we know. `authorization` is
-         * the header's value, BB_NONE when absent. In a task of the tenant. */
+        /* Who sends this request? BB_E_UNAUTHORIZED with a sentence for the caller when nobody we know. `authorization`
+         * is the header's value, BB_NONE when absent. In a task of the tenant. */
         BB_AWAIT bb_err (*authenticate)(bb_str authorization, bb_str remote, struct bb_principal *ret, bb_str *ret_why);
 };
 

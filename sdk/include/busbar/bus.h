@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Messages between nodes ("bus/1"): publish, subscribe, request and reply. Subjects are dotted words; ">" at the end of a
- * subscription stands for the rest. Not durable: what must not be lost is a durable event (db.h).
+ * Messages between nodes ("bus/1"): publish, subscribe, request and reply. Subjects are dotted words; ">" at the end of
+ * a subscription stands for the rest. Not durable: what must not be lost is a durable event (db.h).
  */
 #ifndef BUSBAR_BUS_H
 #define BUSBAR_BUS_H
@@ -15,8 +15,8 @@ struct bb_bus_ops {
         uint32_t size;
         uint32_t reserved;
         bb_err (*publish)(bb_str subject, bb_str data);
-        /* `handle` runs in a task in `tenant`. For a request it sets *ret_reply (in the task's memory). The subscription
-         * ends with unsubscribe, or when its plugin or tenant stops. */
+        /* `handle` runs in a task in `tenant`. For a request it sets *ret_reply (in the task's memory). The
+         * subscription ends with unsubscribe, or when its plugin or tenant stops. */
         bb_err (*subscribe)(bb_plugin_ref *who, bb_tenant *tenant, bb_str subject,
                             void (*handle)(bb_str subject, bb_str data, bb_str *ret_reply, void *arg), void *arg,
                             bb_subscription **ret);
@@ -32,8 +32,9 @@ static inline bb_err bb_bus_publish(bb_str subject, bb_str data)
 {
         return bb_bus_->publish(subject, data);
 }
-static inline bb_err bb_bus_subscribe(bb_tenant *tenant, bb_str subject, void (*handle)(bb_str, bb_str, bb_str *, void *),
-                                      void *arg, bb_subscription **ret)
+static inline bb_err bb_bus_subscribe(bb_tenant *tenant, bb_str subject,
+                                      void (*handle)(bb_str, bb_str, bb_str *, void *), void *arg,
+                                      bb_subscription **ret)
 {
         return bb_bus_->subscribe(bb_self_, tenant, subject, handle, arg, ret);
 }

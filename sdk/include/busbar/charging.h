@@ -6,8 +6,8 @@
  * return OK have committed. Strings in results live in the task's memory. Energy is in watt-hours, current in
  * milli-amperes, power in watts, voltage in millivolts, times in epoch milliseconds UTC (0: absent).
  *
- * The structs here cross the line in arrays and in memory of the caller, so they cannot grow: each ends with `room`, zero
- * today, from which later minors take new members.
+ * The structs here cross the line in arrays and in memory of the caller, so they cannot grow: each ends with `room`,
+ * zero today, from which later minors take new members.
  *
  * Lists: keyset paging. `after` is the last item of the page before (BB_NONE: from the start), `limit` 1 to 1000.
  */
@@ -41,13 +41,13 @@ enum {
 };
 enum {
         BB_ADMIT_OK = 0,
-        BB_ADMIT_UNKNOWN = 1,    /* no such station, and the policy does not take new ones */
-        BB_ADMIT_HELD = 2,       /* waits for adoption */
-        BB_ADMIT_PASSWORD = 3,   /* a password is set and this one is wrong or missing */
+        BB_ADMIT_UNKNOWN = 1,  /* no such station, and the policy does not take new ones */
+        BB_ADMIT_HELD = 2,     /* waits for adoption */
+        BB_ADMIT_PASSWORD = 3, /* a password is set and this one is wrong or missing */
         BB_ADMIT_BLOCKED = 4,
-        BB_ADMIT_RATE = 5,       /* too many wrong attempts from this address; never for right credentials */
-        BB_ADMIT_HANDSHAKE = 6,  /* the driver refused it: wrong subprotocol or user name */
-        BB_ADMIT_SECOND = 7      /* the driver refused it: the station's other connection is alive */
+        BB_ADMIT_RATE = 5,      /* too many wrong attempts from this address; never for right credentials */
+        BB_ADMIT_HANDSHAKE = 6, /* the driver refused it: wrong subprotocol or user name */
+        BB_ADMIT_SECOND = 7     /* the driver refused it: the station's other connection is alive */
 };
 enum { BB_ONBOARD_ACCEPT = 0, BB_ONBOARD_HOLD = 1, BB_ONBOARD_REFUSE = 2 };
 enum { BB_SESSION_OPEN = 0, BB_SESSION_ENDED = 1, BB_SESSION_REVIEW = 2 };
@@ -103,11 +103,16 @@ struct bb_station_change {
         int32_t admission;
         uint64_t room[8];
 };
-enum { BB_STATION_SET_NAME = 1, BB_STATION_SET_LOCATION = 2, BB_STATION_SET_PASSWORD = 4, BB_STATION_SET_ADMISSION = 8 };
+enum {
+        BB_STATION_SET_NAME = 1,
+        BB_STATION_SET_LOCATION = 2,
+        BB_STATION_SET_PASSWORD = 4,
+        BB_STATION_SET_ADMISSION = 8
+};
 
 struct bb_token {
         uint64_t present;
-        bb_str uid; /* compared without regard to case (OCPP 1.6 §7.28 CiString); kept as written */
+        bb_str uid;     /* compared without regard to case (OCPP 1.6 §7.28 CiString); kept as written */
         int32_t kind;   /* BB_TOKEN_RFID … */
         int32_t status; /* BB_TOKEN_ACCEPTED … */
         bb_str parent_uid, label, contract_id;
@@ -123,8 +128,8 @@ struct bb_session {
         bb_str station_id, location_id, token_uid, parent_uid;
         int64_t connector_id;
         int64_t transaction_id;
-        int32_t state; /* BB_SESSION_… */
-        int64_t started_ms, ended_ms;             /* the station's account */
+        int32_t state;                              /* BB_SESSION_… */
+        int64_t started_ms, ended_ms;               /* the station's account */
         int64_t start_received_ms, end_received_ms; /* ours */
         int64_t meter_start_wh, meter_stop_wh;
         int64_t energy_wh; /* so far, from the register */
@@ -138,7 +143,8 @@ struct bb_session {
         uint64_t room[8];
 };
 
-/* One measured value at one moment. OCPP 1.6 §7.43: absent strings have the specification's defaults already filled in. */
+/* One measured value at one moment. OCPP 1.6 §7.43: absent strings have the specification's defaults already filled in.
+ */
 struct bb_sample {
         int64_t at_ms;
         bb_str measurand; /* "Energy.Active.Import.Register" */
@@ -256,7 +262,7 @@ struct bb_station_filter {
 };
 struct bb_session_filter {
         bb_str station_id, token_uid, location_id;
-        int32_t open; /* -1: both */
+        int32_t open;           /* -1: both */
         int64_t from_ms, to_ms; /* started in [from, to); 0: open */
         uint64_t room[4];
 };
@@ -274,14 +280,15 @@ struct bb_charging_ops {
         bb_err (*boot)(const struct bb_station_ref *, const struct bb_boot *);
         bb_err (*connector_status)(const struct bb_station_ref *, const struct bb_connector_report *);
         bb_err (*authorize)(const struct bb_station_ref *, bb_str token_uid, struct bb_authorization *ret);
-        /* Idempotent by (station, connector, token, at, meter): the same start gets the same transaction id. Never refused
-         * for a business reason: an unknown token gets a session too, and BB_AUTH_INVALID in the answer. */
+        /* Idempotent by (station, connector, token, at, meter): the same start gets the same transaction id. Never
+         * refused for a business reason: an unknown token gets a session too, and BB_AUTH_INVALID in the answer. */
         bb_err (*session_start)(const struct bb_station_ref *, const struct bb_start *, struct bb_started *ret);
         /* transaction_id 0: belongs to no transaction; kept with the connector. Idempotent by the samples' full key.
          * Samples of a transaction that is not this station's are kept aside for review, and OK is returned. */
         bb_err (*session_samples)(const struct bb_station_ref *, int64_t connector_id, int64_t transaction_id,
                                   const struct bb_sample *, size_t count);
-        /* The first stop wins; an equal one is OK again; another one, and one of an unknown transaction, goes to review (OK). */
+        /* The first stop wins; an equal one is OK again; another one, and one of an unknown transaction, goes to review
+         * (OK). */
         bb_err (*session_stop)(const struct bb_station_ref *, const struct bb_stop *, struct bb_stopped *ret);
         /* Server time minus nothing: the station said `at_ms` now; keeps the estimate of its drift. Does not wait. */
         void (*clock_seen)(const struct bb_station_ref *, int64_t at_ms);
@@ -291,7 +298,8 @@ struct bb_charging_ops {
         /* --- for operators --- */
         bb_err (*location_get)(bb_str id, struct bb_location *ret);
         bb_err (*location_list)(bb_str after, size_t limit, struct bb_location **ret, size_t *ret_count);
-        /* Creates or replaces. if_version: 0 none, -1 must be new, else must be the present version (BB_E_PRECONDITION). */
+        /* Creates or replaces. if_version: 0 none, -1 must be new, else must be the present version
+         * (BB_E_PRECONDITION). */
         bb_err (*location_put)(bb_str actor, const struct bb_location *, int64_t if_version, int32_t *ret_created);
         bb_err (*location_delete)(bb_str actor, bb_str id, int64_t if_version);
 
@@ -304,7 +312,8 @@ struct bb_charging_ops {
         bb_err (*connector_list)(bb_str station_id, struct bb_connector **ret, size_t *ret_count);
         /* Sets label, plug, max_power_w. */
         bb_err (*connector_put)(bb_str actor, const struct bb_connector *, int64_t if_version);
-        bb_err (*connection_attempts)(size_t limit, struct bb_connection_attempt **ret, size_t *ret_count); /* latest first */
+        bb_err (*connection_attempts)(size_t limit, struct bb_connection_attempt **ret,
+                                      size_t *ret_count); /* latest first */
 
         bb_err (*token_get)(bb_str uid, struct bb_token *ret);
         bb_err (*token_list)(bb_str search, bb_str after, size_t limit, struct bb_token **ret, size_t *ret_count);
@@ -317,7 +326,8 @@ struct bb_charging_ops {
                                size_t *ret_count);
         bb_err (*session_by_transaction)(bb_str station_id, int64_t transaction_id, struct bb_session *ret);
         /* Oldest first. `after_index` counts from 0. */
-        bb_err (*session_sample_list)(bb_str id, int64_t after_index, size_t limit, struct bb_sample **ret, size_t *ret_count);
+        bb_err (*session_sample_list)(bb_str id, int64_t after_index, size_t limit, struct bb_sample **ret,
+                                      size_t *ret_count);
         /* Every matching session, oldest first, from one snapshot; `each` gets some at a time in memory of its own. */
         bb_err (*session_scan)(const struct bb_session_filter *,
                                bb_err (*each)(const struct bb_session *, size_t count, void *arg), void *arg);
@@ -327,8 +337,8 @@ struct bb_charging_ops {
         /* Commands: to the driver of the station, on whichever node. Audited. BB_E_NOT_FOUND: no such station. */
         bb_err (*command)(bb_str actor, bb_str station_id, bb_str action, const bb_json *payload, int64_t timeout_ms,
                           struct bb_command_result *ret);
-        /* The driver itself refused a connection (verdict BB_ADMIT_HANDSHAKE or BB_ADMIT_SECOND), before or after admit():
-         * recorded among connection_attempts. May be NULL. */
+        /* The driver itself refused a connection (verdict BB_ADMIT_HANDSHAKE or BB_ADMIT_SECOND), before or after
+         * admit(): recorded among connection_attempts. May be NULL. */
         bb_err (*refused)(const struct bb_admit *, int32_t verdict, bb_str detail);
         /* Reports kept aside, newest first. `after` is the id of one. */
         bb_err (*review_list)(bb_str after, size_t limit, struct bb_aside **ret, size_t *ret_count);
@@ -337,12 +347,12 @@ struct bb_charging_ops {
 /* Durable events of this contract: topic, key, payload.
  *   station.connected, station.disconnected   station id     {"station_id", "reason"?}
  *   station.booted                            station id     {"station_id", "vendor", "model", "firmware_version"}
- *   connector.status                          station id     {"station_id", "connector_id", "status", "error_code", "at"}
- *   session.started, session.ended            session id     {"session_id", "station_id", "connector_id", "token_uid", …}
- *   cdr.created                               session id     {"cdr_id", "session_id"}
- *   session.review                            station id     {"station_id", "session_id"?, "reason"}; of one station a
- *                                                            few a minute at most: review_list has every report
- *   station.clock                             station id     {"station_id", "clock_drift_ms"}: off by more than 5 minutes
+ *   connector.status                          station id     {"station_id", "connector_id", "status", "error_code",
+ * "at"} session.started, session.ended            session id     {"session_id", "station_id", "connector_id",
+ * "token_uid", …} cdr.created                               session id     {"cdr_id", "session_id"} session.review
+ * station id     {"station_id", "session_id"?, "reason"}; of one station a few a minute at most: review_list has every
+ * report station.clock                             station id     {"station_id", "clock_drift_ms"}: off by more than 5
+ * minutes
  */
 
 #endif

@@ -12,8 +12,8 @@
 struct bb_crypto_ops {
         uint32_t size;
         uint32_t reserved;
-        /* HMAC-SHA256 of `data` under a key derived from the master key, the running task's tenant and `purpose` (a constant).
-         * For random keys of machines (stations, API keys), not for passwords that people choose. */
+        /* HMAC-SHA256 of `data` under a key derived from the master key, the running task's tenant and `purpose` (a
+         * constant). For random keys of machines (stations, API keys), not for passwords that people choose. */
         bb_err (*mac)(const char *purpose, bb_str data, uint8_t ret_mac[BB_MAC_BYTES]);
         int32_t (*equal)(const void *a, const void *b, size_t bytes); /* in constant time */
         void (*random)(void *ret, size_t bytes);
@@ -21,7 +21,8 @@ struct bb_crypto_ops {
         bb_str (*base64)(bb_str data); /* RFC 4648 §4, in the task's memory */
         bb_err (*unbase64)(bb_str text, bb_str *ret);
         bb_str (*hex)(bb_str data);
-        /* AES-256-GCM under the tenant's data key; key id and nonce are in the value. `purpose` is authenticated with it. */
+        /* AES-256-GCM under the tenant's data key; key id and nonce are in the value. `purpose` is authenticated with
+         * it. */
         bb_err (*seal)(const char *purpose, bb_str clear, bb_str *ret_sealed);
         bb_err (*unseal)(const char *purpose, bb_str sealed, bb_str *ret_clear);
 };

@@ -43,14 +43,16 @@ enum { BB_METRIC_COUNTER = 0, BB_METRIC_GAUGE = 1, BB_METRIC_HISTOGRAM = 2 };
 struct bb_log_ops {
         uint32_t size;
         uint32_t reserved;
-        /* Writes one line of JSON: time, level, event, the running task's tenant and plugin, then the fields. `event` is
-         * a constant dotted name ("station.rejected"), `text` one sentence for people, or NULL. A field whose name looks
-         * like a secret (password, authorization, key, secret, token) is masked. May be called from any thread; never waits. */
+        /* Writes one line of JSON: time, level, event, the running task's tenant and plugin, then the fields. `event`
+         * is a constant dotted name ("station.rejected"), `text` one sentence for people, or NULL. A field whose name
+         * looks like a secret (password, authorization, key, secret, token) is masked. May be called from any thread;
+         * never waits. */
         void (*write)(const bb_plugin_ref *who, int32_t level, const char *event, const char *text,
                       const struct bb_kv *fields, size_t count);
         /* The series of metric `name` with these labels; made at its first use, lives as long as the process.
          * Names follow Prometheus' rules. Keep the pointer: looking it up hashes the labels. Loop thread only. */
-        bb_metric *(*metric)(int32_t kind, const char *name, const char *help, const struct bb_kv *labels, size_t count);
+        bb_metric *(*metric)(int32_t kind, const char *name, const char *help, const struct bb_kv *labels,
+                             size_t count);
         /* Adds to a counter or a gauge. */
         void (*metric_add)(bb_metric *, double amount);
         /* Sets a gauge, or observes a value in a histogram (seconds). */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The contract "payment/1", implemented by payment providers' plugins. A payment is a state machine of the caller, who
- * stores `reference` (his own, unique) before each call; after a BB_E_TIMEOUT or BB_E_UNAVAILABLE the caller asks `lookup`
- * by that reference before anything else, so a provider must find a payment by it and must treat a second call with the
- * same reference as the same one. All functions wait. Amounts are minor units of `currency` (ISO 4217).
+ * stores `reference` (his own, unique) before each call; after a BB_E_TIMEOUT or BB_E_UNAVAILABLE the caller asks
+ * `lookup` by that reference before anything else, so a provider must find a payment by it and must treat a second call
+ * with the same reference as the same one. All functions wait. Amounts are minor units of `currency` (ISO 4217).
  */
 #ifndef BUSBAR_PAYMENT_H
 #define BUSBAR_PAYMENT_H

@@ -28,11 +28,12 @@ struct bb_host {
         uint16_t abi_major, abi_minor;
         bb_plugin_ref *self; /* this plugin; the SDK passes it along */
         void (*log)(bb_plugin_ref *who, int32_t level, const char *text);
-        /* An interface by name and major, "charging/1", at least min_size bytes long. provider: NULL for the first one, or
-         * the name of a plugin. Only what the descriptor names in needs (or after: then NULL is possible) or what the host
-         * itself provides. NULL when there is none. */
+        /* An interface by name and major, "charging/1", at least min_size bytes long. provider: NULL for the first one,
+         * or the name of a plugin. Only what the descriptor names in needs (or after: then NULL is possible) or what
+         * the host itself provides. NULL when there is none. */
         const void *(*require)(bb_plugin_ref *who, const char *interface, const char *provider, uint32_t min_size);
-        /* Offers an interface to other plugins; in load() only. `ops` starts with its uint32_t size and lives until unload. */
+        /* Offers an interface to other plugins; in load() only. `ops` starts with its uint32_t size and lives until
+         * unload. */
         bb_err (*provide)(bb_plugin_ref *who, const char *interface, const void *ops);
         /* The state that tenant_start of plugin `who` returned; NULL when the tenant does not have the plugin. */
         void *(*tenant_state)(bb_plugin_ref *who, const bb_tenant *);
@@ -40,11 +41,13 @@ struct bb_host {
         int32_t (*tenant_has)(bb_plugin_ref *who, const bb_tenant *, const char *plugin);
         bb_str (*tenant_id)(const bb_tenant *);   /* "nordlicht": stable, in URLs and in the database */
         bb_str (*tenant_name)(const bb_tenant *); /* for people */
-        bb_str (*tenant_option)(const bb_tenant *, const char *name); /* "time_zone", "currency", "language", "base_url" */
+        bb_str (*tenant_option)(const bb_tenant *,
+                                const char *name); /* "time_zone", "currency", "language", "base_url" */
         /* A folder of this plugin and tenant for files it makes; created on first use; NUL-terminated, lives long. */
         bb_str (*state_folder)(bb_plugin_ref *who, const bb_tenant *);
-        /* Every provider of an interface, for plugins that choose among several ("payment/1"): index 0, 1, … NULL ends. Ask when
-         * it is needed, not in load(): it needs no declaration, since providers may themselves need the one who asks. */
+        /* Every provider of an interface, for plugins that choose among several ("payment/1"): index 0, 1, … NULL ends.
+         * Ask when it is needed, not in load(): it needs no declaration, since providers may themselves need the one
+         * who asks. */
         const void *(*provider)(bb_plugin_ref *who, const char *interface, size_t index, bb_str *ret_plugin);
 };
 
@@ -62,7 +65,8 @@ struct bb_plugin {
         uint32_t reserved;
         /* Provides interfaces, registers routes, migrations, events and jobs. No I/O, no waiting. */
         bb_err (*load)(const struct bb_host *host, void **ret_self);
-        /* In a task of the tenant. `config` lives until tenant_stop. An error quarantines the plugin for this tenant only. */
+        /* In a task of the tenant. `config` lives until tenant_stop. An error quarantines the plugin for this tenant
+         * only. */
         BB_AWAIT bb_err (*tenant_start)(void *self, bb_tenant *tenant, const void *config, void **ret_state);
         /* In a task; the plugin's tasks, timers and sockets of this tenant are already cancelled and ended. */
         BB_AWAIT void (*tenant_stop)(void *self, void *state);
@@ -134,14 +138,14 @@ static inline bb_str bb_state_folder(const bb_tenant *t)
         {                                                                                                              \
                 bb_host_ = host;                                                                                       \
                 bb_self_ = host->self;                                                                                 \
-                BB_BIND_(bb_log_, "log/1");                                                                \
-                BB_BIND_(bb_rt_, "rt/1");                                                                   \
-                BB_BIND_(bb_json_, "json/1");                                                             \
-                BB_BIND_(bb_db_, "db/1");                                                                   \
-                BB_BIND_(bb_http_, "http/1");                                                             \
-                BB_BIND_(bb_net_, "net/1");                                                                \
-                BB_BIND_(bb_bus_, "bus/1");                                                                \
-                BB_BIND_(bb_crypto_, "crypto/1");                                                       \
+                BB_BIND_(bb_log_, "log/1");                                                                            \
+                BB_BIND_(bb_rt_, "rt/1");                                                                              \
+                BB_BIND_(bb_json_, "json/1");                                                                          \
+                BB_BIND_(bb_db_, "db/1");                                                                              \
+                BB_BIND_(bb_http_, "http/1");                                                                          \
+                BB_BIND_(bb_net_, "net/1");                                                                            \
+                BB_BIND_(bb_bus_, "bus/1");                                                                            \
+                BB_BIND_(bb_crypto_, "crypto/1");                                                                      \
                 return load_function(host, ret_self);                                                                  \
         }                                                                                                              \
         extern const struct bb_plugin busbar_plugin BB_EXPORT;                                                         \

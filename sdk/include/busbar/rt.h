@@ -42,7 +42,7 @@ struct bb_rt_ops {
         bb_cond *(*cond_new)(void);
         void (*cond_free)(bb_cond *);
         BB_AWAIT bb_err (*cond_wait)(bb_cond *, int64_t timeout_ms); /* < 0: until the task's deadline */
-        void (*cond_wake)(bb_cond *, int32_t all);                    /* loop thread only */
+        void (*cond_wake)(bb_cond *, int32_t all);                   /* loop thread only */
 
         /* Runs `fn` in a new task every `every_ms` (a run that is late is not doubled), once when every_ms is 0 (after
          * `first_ms`). Freed with timer_free; cancelled when its plugin or tenant stops. */
@@ -60,7 +60,8 @@ struct bb_rt_ops {
         bb_err (*time_parse)(bb_str text, int64_t *ret_ms);
         /* A new UUID version 7 (RFC 9562) as text: ids that sort by time. */
         bb_str (*uuid)(void);
-        /* A time zone by its IANA name, "Europe/Berlin"; BB_E_NOT_FOUND when there is none. Lives as long as the process. */
+        /* A time zone by its IANA name, "Europe/Berlin"; BB_E_NOT_FOUND when there is none. Lives as long as the
+         * process. */
         bb_err (*zone)(bb_str name, const bb_zone **ret);
         /* Seconds to add to UTC at this instant, daylight-saving time counted in. May be called from any thread. */
         int32_t (*zone_offset)(const bb_zone *, int64_t at_ms);

@@ -8,19 +8,21 @@
 
 #include <busbar/types.h>
 
-/* Field types, and what they are in the C struct. Limits: min and max both 0 is no limit; max below min (".min = 1" alone)
- * is no limit from above. */
+/* Field types, and what they are in the C struct. Limits: min and max both 0 is no limit; max below min (".min = 1"
+ * alone) is no limit from above. */
 enum {
-        BB_T_STR = 1,     /* bb_str, UTF-8; min and max count characters */
-        BB_T_INT = 2,     /* int64_t; min and max are bounds (both 0: none). A number with a fraction is refused */
-        BB_T_BOOL = 3,    /* int32_t, 0 or 1 */
-        BB_T_TIME = 4,    /* int64_t milliseconds since 1970; RFC 3339 text */
-        BB_T_ENUM = 5,    /* int32_t, an index into `values` */
-        BB_T_DECIMAL = 6, /* int64_t scaled by 10^`scale`, min and max too; a JSON number, rounded half away from zero */
-        BB_T_OBJECT = 7,  /* the nested struct itself (required) — see BB_PTR for optional ones */
-        BB_T_ARRAY = 8,   /* struct bb_array of nested structs, or of scalars when `item` is set; min and max count items */
-        BB_T_JSON = 9,    /* bb_json *, any value, kept as it is (null only when it is not BB_NULLABLE) */
-        BB_T_INT32 = 10,  /* int32_t; otherwise like BB_T_INT */
+        BB_T_STR = 1,  /* bb_str, UTF-8; min and max count characters */
+        BB_T_INT = 2,  /* int64_t; min and max are bounds (both 0: none). A number with a fraction is refused */
+        BB_T_BOOL = 3, /* int32_t, 0 or 1 */
+        BB_T_TIME = 4, /* int64_t milliseconds since 1970; RFC 3339 text */
+        BB_T_ENUM = 5, /* int32_t, an index into `values` */
+        BB_T_DECIMAL =
+                6,       /* int64_t scaled by 10^`scale`, min and max too; a JSON number, rounded half away from zero */
+        BB_T_OBJECT = 7, /* the nested struct itself (required) — see BB_PTR for optional ones */
+        BB_T_ARRAY =
+                8, /* struct bb_array of nested structs, or of scalars when `item` is set; min and max count items */
+        BB_T_JSON = 9,   /* bb_json *, any value, kept as it is (null only when it is not BB_NULLABLE) */
+        BB_T_INT32 = 10, /* int32_t; otherwise like BB_T_INT */
 };
 
 enum {
@@ -42,15 +44,15 @@ struct bb_field {
         const char *name;
         int32_t type;
         int32_t flags;
-        uint32_t offset;           /* in the struct */
-        int32_t item;              /* BB_T_ARRAY of scalars: their BB_T_ type; 0: of `shape` */
-        int64_t min, max;          /* 0, 0: no limit */
-        int32_t scale;             /* BB_T_DECIMAL */
+        uint32_t offset;  /* in the struct */
+        int32_t item;     /* BB_T_ARRAY of scalars: their BB_T_ type; 0: of `shape` */
+        int64_t min, max; /* 0, 0: no limit */
+        int32_t scale;    /* BB_T_DECIMAL */
         int32_t reserved;
         const char *const *values; /* BB_T_ENUM: the names, ended by NULL */
         const struct bb_shape *shape;
-        const char *fallback;      /* the value when absent, as it would be written; NULL: zero, and not marked present */
-        const char *about;         /* one sentence: for OpenAPI and for error messages of the configuration */
+        const char *fallback; /* the value when absent, as it would be written; NULL: zero, and not marked present */
+        const char *about;    /* one sentence: for OpenAPI and for error messages of the configuration */
 };
 
 enum {
@@ -113,7 +115,7 @@ struct bb_json_ops {
         bb_json *(*get)(const bb_json *object, const char *name); /* NULL when absent or no object */
         bb_json *(*at)(const bb_json *array, size_t index);
         bb_err (*member)(const bb_json *object, size_t index, bb_str *ret_name, bb_json **ret_value);
-        bb_str (*as_str)(const bb_json *); /* BB_NONE when it is no string */
+        bb_str (*as_str)(const bb_json *);                     /* BB_NONE when it is no string */
         int64_t (*as_int)(const bb_json *, int64_t otherwise); /* of a boolean too: 0 or 1 */
         double (*as_real)(const bb_json *, double otherwise);
         bb_json *(*new_object)(void);
@@ -126,7 +128,8 @@ struct bb_json_ops {
         void (*set)(bb_json *object, const char *name, bb_json *value); /* a NULL value is left out */
         void (*append)(bb_json *array, bb_json *value);
 
-        /* Checks `value` against the shape and fills the struct (zeroed first). BB_E_INVALID with the fault otherwise. */
+        /* Checks `value` against the shape and fills the struct (zeroed first). BB_E_INVALID with the fault otherwise.
+         */
         bb_err (*decode)(const struct bb_shape *, const bb_json *value, void *ret_struct, struct bb_fault *ret_fault);
         /* The same from bytes. */
         bb_err (*decode_text)(const struct bb_shape *, bb_str text, void *ret_struct, struct bb_fault *ret_fault);

@@ -4,7 +4,8 @@
  *
  * Rules of the line between host and plugin (sdk/abi/HISTORY lists every change):
  *  - only int32_t, int64_t, uint32_t, uint64_t, size_t, double, pointers, bb_str and structs of these cross it;
- *  - structs grow at their end only; a struct that a plugin fills starts with its size, an array is passed with its stride;
+ *  - structs grow at their end only; a struct that a plugin fills starts with its size, an array is passed with its
+ * stride;
  *  - a caller frees nothing that it did not allocate: results live in the arena of the running task.
  */
 #ifndef BUSBAR_TYPES_H
