@@ -29,6 +29,27 @@ struct bb_stmt event_stmt(bb_str topic, bb_str key, bb_str payload_json)
                             BB_COUNT(params), BB_STMT_EVENT);
 }
 
+struct bb_stmt event_list_stmt(const struct bb_new_event *events, size_t count)
+{
+        bb_str *columns = arena_alloc(arena_current, sizeof(*columns) * (4 * count + 1));
+        bb_str *ids = columns, *topics = ids + count, *keys = topics + count, *payloads = keys + count;
+
+        for (size_t i = 0; i < count; i++) {
+                ids[i] = bb_uuid();
+                topics[i] = bb_cstr(events[i].topic);
+                keys[i] = events[i].key;
+                payloads[i] = events[i].payload;
+        }
+        const struct bb_param params[] = {BB_TEXT_ARRAY(ids, count), BB_TEXT_ARRAY(topics, count),
+                                          BB_TEXT_ARRAY(keys, count), BB_TEXT_ARRAY(payloads, count)};
+
+        return lasting_stmt("insert into core.event (id, topic, key, payload)"
+                            " select e.id::uuid, e.topic, e.key, e.payload::jsonb"
+                            " from unnest($1::text[], $2::text[], $3::text[], $4::text[])"
+                            " with ordinality as e (id, topic, key, payload, n) order by e.n",
+                            params, BB_COUNT(params), BB_STMT_EVENT);
+}
+
 int topic_matches(const char *pattern, bb_str topic)
 {
         size_t len = strlen(pattern);

@@ -102,6 +102,7 @@ BB_AWAIT bb_err keeper_round(struct work *);
 /* event.c */
 struct bb_stmt lasting_stmt(const char *sql, const struct bb_param *, size_t count, int32_t flags);
 struct bb_stmt event_stmt(bb_str topic, bb_str key, bb_str payload_json);
+struct bb_stmt event_list_stmt(const struct bb_new_event *, size_t count);
 bb_err event_subscribe(bb_plugin_ref *, const char *topic, bb_err (*)(const struct bb_event *, void *));
 int topic_matches(const char *pattern, bb_str topic);
 BB_AWAIT bb_err subscribers_start(struct work *);

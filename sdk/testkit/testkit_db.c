@@ -214,6 +214,12 @@ static struct bb_stmt event_stmt(bb_str topic, bb_str key, bb_str payload_json)
         buf_add_char(&events, '\n');
         return (struct bb_stmt){.sql = "-- event", .flags = BB_STMT_EVENT};
 }
+static struct bb_stmt event_list_stmt(const struct bb_new_event *list, size_t count)
+{
+        for (size_t i = 0; i < count; i++)
+                event_stmt(bb_cstr(list[i].topic), list[i].key, list[i].payload);
+        return (struct bb_stmt){.sql = "-- events", .flags = BB_STMT_EVENT};
+}
 static bb_err subscribe(bb_plugin_ref *who, const char *topic, bb_err (*handle)(const struct bb_event *, void *))
 {
         (void)who;
@@ -268,7 +274,8 @@ const struct bb_db_ops testkit_db_ops = {.size = sizeof(testkit_db_ops),
                                          .subscribe = subscribe,
                                          .job_type = job_type,
                                          .job_stmt = job_stmt,
-                                         .audit_stmt = audit_stmt};
+                                         .audit_stmt = audit_stmt,
+                                         .event_list_stmt = event_list_stmt};
 
 size_t testkit_statements(const char *fragment)
 {

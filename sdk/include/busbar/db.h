@@ -95,6 +95,13 @@ struct bb_event {
         int32_t attempt; /* 1 at the first try */
 };
 
+/* An event that is to be written. */
+struct bb_new_event {
+        const char *topic;
+        bb_str key, payload; /* as of bb_event */
+        uint64_t room[2];
+};
+
 /* An event that a plugin could not handle, after the last attempt. */
 struct bb_dead_letter {
         uint32_t size;
@@ -223,6 +230,9 @@ struct bb_db_ops {
          * the newest). */
         BB_AWAIT bb_err (*audit_list)(bb_str object, int64_t before, size_t limit, struct bb_audit_entry **ret,
                                       size_t *ret_count);
+
+        /* Many events, delivered in this order: one statement for the changes of a whole batch. */
+        struct bb_stmt (*event_list_stmt)(const struct bb_new_event *, size_t count);
 };
 
 extern const struct bb_db_ops *bb_db_ BB_HIDDEN;
@@ -309,6 +319,10 @@ static inline bb_err bb_db_migrations(const struct bb_migration *m, size_t count
 static inline struct bb_stmt bb_event_stmt(const char *topic, bb_str key, bb_str payload_json)
 {
         return bb_db_->event_stmt(bb_cstr(topic), key, payload_json);
+}
+static inline struct bb_stmt bb_event_list_stmt(const struct bb_new_event *events, size_t count)
+{
+        return bb_db_->event_list_stmt(events, count);
 }
 static inline bb_err bb_event_subscribe(const char *topic, bb_err (*handle)(const struct bb_event *, void *))
 {
