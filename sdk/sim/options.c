@@ -50,7 +50,7 @@ static const struct spec {
         {"ramp", REAL, &options.ramp, 0.1, 100000, "connections a second (50)"},
         {"timeout", INTEGER, &options.timeout_s, 1, 3600, "seconds to wait for an answer (30)"},
         {"bench", FLAG, &options.bench, 0, 0, "closed loop: the next message as soon as one is answered"},
-        {"bench-action", TEXT, &options.bench_action, 0, 0, "Heartbeat, MeterValues or mix (mix)"},
+        {"bench-action", TEXT, &options.bench_action, 0, 0, "Heartbeat, MeterValues, mix or sessions (mix)"},
         {"journal", TEXT, &options.journal, 0, 0, "file for a line of JSON per acknowledged transaction message"},
         {"abandon", FLAG, &options.abandon, 0, 0, "leave transactions open at the end, as a power cut does"},
         {"stats", FLAG, &options.stats, 0, 0, "print counts and memory every ten seconds"},
@@ -203,7 +203,7 @@ static void set(const struct spec *spec, const char *text)
 
 static void check(void)
 {
-        static const char *const actions[] = {"", "Heartbeat", "MeterValues", "mix"};
+        static const char *const actions[] = {"", "Heartbeat", "MeterValues", "mix", "sessions"};
 
         if (options.url == NULL)
                 usage(64);
@@ -213,11 +213,11 @@ static void check(void)
                 wrong("--prefix is too long");
         if (options.bench) {
                 options.bench = 0;
-                for (int i = BENCH_HEARTBEAT; i <= BENCH_MIX; i++)
+                for (int i = BENCH_HEARTBEAT; i <= BENCH_SESSIONS; i++)
                         if (strcmp(options.bench_action, actions[i]) == 0)
                                 options.bench = i;
                 if (options.bench == 0)
-                        wrong("--bench-action is Heartbeat, MeterValues or mix");
+                        wrong("--bench-action is Heartbeat, MeterValues, mix or sessions");
         }
         if (options.password_file != NULL)
                 read_passwords(options.password_file);

@@ -29,7 +29,7 @@ struct station;
 enum { PROFILE_NORMAL, PROFILE_FLAKY, PROFILE_RETRYING, PROFILE_MISBEHAVING, PROFILE_IDLE, PROFILE_COUNT };
 extern const char *const profile_names[PROFILE_COUNT + 1];
 
-enum { BENCH_NONE, BENCH_HEARTBEAT, BENCH_METER_VALUES, BENCH_MIX };
+enum { BENCH_NONE, BENCH_HEARTBEAT, BENCH_METER_VALUES, BENCH_MIX, BENCH_SESSIONS };
 
 struct options {
         const char *url, *prefix, *password, *password_file, *ca_file, *journal, *bench_action;
