@@ -4,29 +4,40 @@
  */
 #include "domain.h"
 
-struct bb_authorization token_verdict(const struct charging *c, const bb_rows *rows, size_t column,
+struct bb_authorization token_verdict(const struct charging *c, const bb_rows *rows, size_t row, size_t column,
                                       int64_t open_sessions)
 {
         const int64_t now = bb_now_ms(), never = INT64_MAX;
         struct bb_authorization a = {.status = BB_AUTH_ACCEPTED};
         int64_t limit;
 
-        if (bb_row_is_null(rows, 0, column)) {
+        if (bb_row_is_null(rows, row, column)) {
                 a.status = c->config->unknown_tokens == UNKNOWN_ACCEPT ? BB_AUTH_ACCEPTED : BB_AUTH_INVALID;
                 return a;
         }
-        a.parent_uid = bb_row_str(rows, 0, column + 2);
-        a.expires_ms = bb_row_time(rows, 0, column + 3, 0);
-        limit = bb_row_int(rows, 0, column + 4, 0);
+        a.parent_uid = bb_row_str(rows, row, column + 2);
+        a.expires_ms = bb_row_time(rows, row, column + 3, 0);
+        limit = bb_row_int(rows, row, column + 4, 0);
         /* A parent that is itself a token here speaks for its group. */
-        if (bb_row_int(rows, 0, column + 1, BB_TOKEN_BLOCKED) == BB_TOKEN_BLOCKED ||
-            bb_row_int(rows, 0, column + 5, BB_TOKEN_ACCEPTED) == BB_TOKEN_BLOCKED)
+        if (bb_row_int(rows, row, column + 1, BB_TOKEN_BLOCKED) == BB_TOKEN_BLOCKED ||
+            bb_row_int(rows, row, column + 5, BB_TOKEN_ACCEPTED) == BB_TOKEN_BLOCKED)
                 a.status = BB_AUTH_BLOCKED;
-        else if (bb_row_time(rows, 0, column + 3, never) <= now || bb_row_time(rows, 0, column + 6, never) <= now)
+        else if (bb_row_time(rows, row, column + 3, never) <= now || bb_row_time(rows, row, column + 6, never) <= now)
                 a.status = BB_AUTH_EXPIRED;
         else if (limit > 0 && open_sessions >= limit)
                 a.status = BB_AUTH_CONCURRENT;
         return a;
+}
+
+void authorization_keep(struct kept_authorization *kept, const struct bb_authorization *a)
+{
+        kept->is = *a;
+        if (a->parent_uid.len > sizeof(kept->parent)) /* longer than any token may be */
+                kept->is.parent_uid = BB_NONE;
+        else if (a->parent_uid.ptr != NULL) {
+                memcpy(kept->parent, a->parent_uid.ptr, a->parent_uid.len);
+                kept->is.parent_uid.ptr = kept->parent;
+        }
 }
 
 /* OCPP 1.6 §4.2. "ConcurrentTx" is an answer to a start only (§7.2): who wants to stop must get through. */
@@ -43,6 +54,6 @@ BB_AWAIT bb_err charging_authorize(const struct bb_station_ref *who, bb_str toke
                         BB_TEXT(empty_if_none(report_text(token_uid, 255)))));
         if (bb_rows_count(rows) == 0)
                 return BB_E_CONFLICT;
-        *ret = token_verdict(c, rows, 0, -1);
+        *ret = token_verdict(c, rows, 0, 0, -1);
         return BB_OK;
 }

@@ -120,9 +120,16 @@ static bb_err state_start(struct charging *c, uint64_t salt)
         TRY(bb_mac("transaction-id", BB_STR("1"), mac));
         memcpy(c->cipher.key, mac, sizeof(c->cipher.key));
         TRY(samples_start(c));
+        TRY(starts_start(c));
         c->minute = bb_timer_new(c->tenant, "charging.minute", first, 60000, housekeeping_minute, c);
         c->hour = bb_timer_new(c->tenant, "charging.hour", 10 * first, 3600000, housekeeping_hour, c);
         return c->minute != NULL && c->hour != NULL ? BB_OK : BB_E_INTERNAL;
+}
+
+static BB_AWAIT void batches_stop(struct charging *c)
+{
+        samples_stop(c);
+        starts_stop(c);
 }
 
 static BB_AWAIT bb_err tenant_start(void *self, bb_tenant *tenant, const void *config, void **ret_state)
@@ -143,8 +150,7 @@ static BB_AWAIT bb_err tenant_start(void *self, bb_tenant *tenant, const void *c
         limits_init(c, salt);
         err = state_start(c, salt);
         if (err < 0) {
-                if (c->samples != NULL)
-                        samples_stop(c);
+                batches_stop(c);
                 state_free(c);
                 return err;
         }
@@ -161,7 +167,7 @@ static BB_AWAIT void tenant_stop(void *self, void *state)
         (void)self;
         if (bb_db_away_ms() == 0)
                 presence_write(c);
-        samples_stop(c);
+        batches_stop(c);
         state_free(c);
 }
 

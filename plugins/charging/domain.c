@@ -3,6 +3,7 @@
  * The few things that every file of the plugin uses.
  */
 #include "domain.h"
+#include <stdlib.h>
 
 struct charging *charging_state(void)
 {
@@ -37,4 +38,41 @@ bb_str report_text(bb_str s, size_t max)
                         p[i] = '?';
         }
         return copy;
+}
+
+static int by_station(const void *a, const void *b)
+{
+        const struct report *const *x = a, *const *y = b;
+        bb_str s = (*x)->who->station_id, t = (*y)->who->station_id;
+        int order = memcmp(s.ptr, t.ptr, s.len < t.len ? s.len : t.len);
+
+        if (order == 0)
+                order = (s.len > t.len) - (s.len < t.len);
+        return order != 0 ? order : ((*x)->place > (*y)->place) - ((*x)->place < (*y)->place);
+}
+
+BB_AWAIT bb_err group_rounds(struct charging *c, void *const *gathered, size_t count,
+                             bb_err (*round)(struct charging *, struct report *const *, size_t))
+{
+        struct report **left = BB_NEW_ARRAY(struct report *, count + 1);
+        struct report **now = BB_NEW_ARRAY(struct report *, count + 1);
+
+        for (size_t i = 0; i < count; i++) {
+                left[i] = gathered[i];
+                left[i]->place = i;
+        }
+        qsort(left, count, sizeof(*left), by_station);
+        while (count > 0) {
+                size_t n = 0, later = 0;
+
+                for (size_t i = 0; i < count; i++) {
+                        if (n > 0 && bb_str_eq(now[n - 1]->who->station_id, left[i]->who->station_id))
+                                left[later++] = left[i];
+                        else
+                                now[n++] = left[i];
+                }
+                TRY(round(c, now, n));
+                count = later;
+        }
+        return BB_OK;
 }

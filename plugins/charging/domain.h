@@ -23,11 +23,14 @@ struct charging_config {
         int64_t review_days;    /* how long reports kept aside stay */
 };
 
+#define GROUP_MAX 256   /* reports in one commit */
+#define NUMBERS_MAX 512 /* twice as many */
+
 /* What the plugin keeps of a tenant. */
 struct charging {
         const struct charging_config *config;
         bb_tenant *tenant;
-        bb_batch *samples;
+        bb_batch *samples, *starts, *stops;
         bb_timer *minute, *hour;
         struct presence presence;
         struct limiter wrong_passwords; /* per station and address */
@@ -37,7 +40,7 @@ struct charging {
         struct limiter reviews;      /* events about a station's strange reports */
         struct limiter asides;       /* such reports themselves */
         struct transaction_cipher cipher;
-        int64_t numbers[32]; /* drawn from the sequence, not yet used; the last ones */
+        int64_t numbers[NUMBERS_MAX]; /* drawn from the sequence, not yet used; the last ones */
         size_t number_count;
         struct session_cache *sessions; /* sample.c */
         int64_t started_ms;             /* monotonic */
@@ -152,7 +155,8 @@ BB_AWAIT void attempt_record(struct charging *, const struct bb_admit *, const s
 #define TOKEN_JOIN(uid)                                                                                                \
         " left join charging.token t on t.uid_key = " LOWER(                                                           \
                 uid) " left join charging.token p on p.uid_key = lower(t.parent_uid)"
-struct bb_authorization token_verdict(const struct charging *, const bb_rows *, size_t column, int64_t open_sessions);
+struct bb_authorization token_verdict(const struct charging *, const bb_rows *, size_t row, size_t column,
+                                      int64_t open_sessions);
 
 /* command.c: ends the station's connection; a driver that cannot is logged. */
 BB_AWAIT void station_disconnect(struct charging *, bb_str station_id, bb_str driver, bb_str reason);
@@ -166,8 +170,26 @@ struct aside {
 };
 BB_AWAIT bb_err review_keep(struct charging *, const struct bb_station_ref *, const struct aside *);
 /* The event about a session that people should look at. 0: enough of them for this station at the moment. */
-int review_event(struct charging *, bb_str station_id, bb_str session_id, const char *reason, struct bb_stmt *ret);
+int review_event(struct charging *, bb_str station_id, bb_str session_id, const char *reason, struct bb_new_event *ret);
 BB_AWAIT bb_err review_prune(struct charging *);
+
+/* domain.c: reports that share a commit, in rounds. In one round each station appears once, so that its next report
+ * sees what the one before did; and always in the order of the stations, so that no two writers wait for each other in
+ * a circle. This begins every item of the batches of starts and stops. */
+struct report {
+        const struct bb_station_ref *who;
+        size_t place;
+};
+BB_AWAIT bb_err group_rounds(struct charging *, void *const *gathered, size_t count,
+                             bb_err (*round)(struct charging *, struct report *const *, size_t));
+/* An authorization that outlives the task which read it. */
+struct kept_authorization {
+        struct bb_authorization is;
+        char parent[256];
+};
+void authorization_keep(struct kept_authorization *, const struct bb_authorization *);
+bb_err starts_start(struct charging *);
+BB_AWAIT void starts_stop(struct charging *);
 
 /* sample.c */
 struct sample_item {

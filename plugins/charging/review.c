@@ -8,7 +8,7 @@
 #define SLOW_DOWN_MS 900
 #define PRUNE_AT_ONCE "5000"
 
-int review_event(struct charging *c, bb_str station_id, bb_str session_id, const char *reason, struct bb_stmt *ret)
+int review_event(struct charging *c, bb_str station_id, bb_str session_id, const char *reason, struct bb_new_event *ret)
 {
         bb_json *payload;
 
@@ -18,7 +18,7 @@ int review_event(struct charging *c, bb_str station_id, bb_str session_id, const
         bb_json_set_str(payload, "station_id", station_id);
         bb_json_set_str(payload, "session_id", session_id);
         bb_json_set_str(payload, "reason", bb_cstr(reason));
-        *ret = bb_event_stmt("session.review", station_id, bb_json_text(payload));
+        *ret = (struct bb_new_event){.topic = "session.review", .key = station_id, .payload = bb_json_text(payload)};
         return 1;
 }
 
@@ -34,6 +34,7 @@ BB_AWAIT bb_err review_keep(struct charging *c, const struct bb_station_ref *who
 {
         bb_str raw = bb_json_text(a->raw);
         struct bb_stmt stmts[2];
+        struct bb_new_event event;
         size_t count = 1;
         bb_err err;
 
@@ -53,11 +54,11 @@ BB_AWAIT bb_err review_keep(struct charging *c, const struct bb_station_ref *who
                 BB_TIME(bb_now_ms()));
 
         stmts[0] = keep;
-        if (review_event(c, who->station_id, BB_NONE, a->reason, &stmts[1])) {
+        if (review_event(c, who->station_id, BB_NONE, a->reason, &event)) {
                 bb_log(BB_WARN, "session.review", "A report fits no session and was kept aside.",
                        bb_kv_str("station", who->station_id), bb_kv_cstr("kind", a->kind),
                        bb_kv_cstr("reason", a->reason), bb_kv_int("transaction_id", a->transaction_id));
-                count++;
+                stmts[count++] = bb_event_list_stmt(&event, 1);
         }
         err = bb_db_run(stmts, count, NULL);
         return err == BB_E_NOT_FOUND ? BB_E_CONFLICT : err;

@@ -60,7 +60,7 @@ static BB_AWAIT bb_err facts_read(const struct charging *c, const struct stop *s
                 return BB_E_CONFLICT;
         *ret = (struct facts){.known = !bb_row_is_null(rows, 0, 0),
                               .next_meter_wh = bb_row_int(rows, 0, NEXT_METER, INT64_MAX),
-                              .authorization = token_verdict(c, rows, TOKEN, -1)};
+                              .authorization = token_verdict(c, rows, 0, TOKEN, -1)};
         session_row(rows, 0, &ret->session);
         return BB_OK;
 }
@@ -153,6 +153,7 @@ static BB_AWAIT bb_err stop_write(struct charging *c, const struct stop *s, cons
                 BB_TEXT(session->token_uid), BB_INT(session->connector_id), BB_TIME(session->started_ms),
                 BB_TIME(s->at_ms), BB_INT(energy), BB_INT((s->at_ms - session->started_ms) / 1000), BB_TIME(s->now_ms));
         struct bb_stmt stmts[STATEMENTS_MAX];
+        struct bb_new_event review;
         size_t count = 0;
         bb_err err;
 
@@ -168,8 +169,8 @@ static BB_AWAIT bb_err stop_write(struct charging *c, const struct stop *s, cons
         stmts[count++] = bb_event_stmt("session.ended", session->id, ended_payload(s, session, energy, doubt));
         if (doubt == NULL)
                 stmts[count++] = bb_event_stmt("cdr.created", session->id, cdr_payload(cdr_id, session->id));
-        else if (session->review.ptr == NULL)
-                count += (size_t)review_event(c, session->station_id, session->id, doubt, &stmts[count]);
+        else if (session->review.ptr == NULL && review_event(c, session->station_id, session->id, doubt, &review))
+                stmts[count++] = bb_event_list_stmt(&review, 1);
         err = bb_db_run(stmts, count, NULL);
         return err == BB_E_EXISTS ? BB_E_NOT_FOUND : err;
 }
