@@ -4,6 +4,7 @@
  * reconnects without a boot is served as well.
  */
 #include "messages.h"
+#include "validation.h"
 
 static uint32_t spread_of(bb_str id)
 {
@@ -39,6 +40,7 @@ BB_AWAIT bb_err message_boot(struct station *st, const void *message, bb_str *re
 
         UNTIL_STORED(err, charging->boot(&ref, &boot));
         TRY(err);
+        validation_learn(st, m->vendor, m->model);
         conf.current_time = bb_now_ms();
         conf.interval = boot_interval_s(st, st->owner->options->heartbeat_interval_s);
         *ret_answer = bb_shape_encode_text(&BootNotificationResponse, &conf);

@@ -84,11 +84,11 @@ static size_t count_chars(bb_str s)
         return n;
 }
 
-static bb_err parse_call(const bb_json *array, struct frame *ret, struct frame_fault *ret_fault)
+static bb_err parse_call(const bb_json *array, size_t id_chars, struct frame *ret, struct frame_fault *ret_fault)
 {
         size_t count = bb_json_count(array);
 
-        if (count_chars(ret->id) > FRAME_ID_CHARS)
+        if (count_chars(ret->id) > id_chars)
                 return fault(ret_fault, "FormationViolation", ret->id,
                              BB_STR("the message id is longer than 36 characters"));
         if (count < 3)
@@ -156,7 +156,7 @@ static bb_err parse_wreck(bb_str text, const struct bb_fault *why, struct frame_
                      bb_print("the frame is not JSON: %.*s", BB_FMT(why->text)));
 }
 
-bb_err frame_parse(bb_str text, struct frame *ret, struct frame_fault *ret_fault)
+static bb_err parse(bb_str text, size_t id_chars, struct frame *ret, struct frame_fault *ret_fault)
 {
         struct bb_fault why = {.kind = BB_FAULT_NONE};
         bb_json *array = NULL;
@@ -174,7 +174,7 @@ bb_err frame_parse(bb_str text, struct frame *ret, struct frame_fault *ret_fault
         switch (bb_json_int(bb_json_at(array, 0), 0)) {
         case FRAME_CALL:
                 ret->type = FRAME_CALL;
-                return parse_call(array, ret, ret_fault);
+                return parse_call(array, id_chars, ret, ret_fault);
         case FRAME_RESULT:
                 ret->type = FRAME_RESULT;
                 return parse_result(array, ret, ret_fault);
@@ -184,6 +184,16 @@ bb_err frame_parse(bb_str text, struct frame *ret, struct frame_fault *ret_fault
         default: /* §4.1.1: a message of another type is ignored */
                 return fault(ret_fault, "FormationViolation", BB_NONE, BB_STR("the message type must be 2, 3 or 4"));
         }
+}
+
+bb_err frame_parse(bb_str text, struct frame *ret, struct frame_fault *ret_fault)
+{
+        return parse(text, FRAME_ID_CHARS, ret, ret_fault);
+}
+
+bb_err frame_parse_long_id(bb_str text, struct frame *ret, struct frame_fault *ret_fault)
+{
+        return parse(text, FRAME_LONG_ID_CHARS, ret, ret_fault);
 }
 
 /* As a JSON string with its quotes. Ids are nearly always plain, so they seldom cost a detour. */

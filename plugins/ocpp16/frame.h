@@ -11,6 +11,7 @@
 enum { FRAME_CALL = 2, FRAME_RESULT = 3, FRAME_ERROR = 4 };
 
 #define FRAME_ID_CHARS 36    /* §4.1.4 */
+#define FRAME_LONG_ID_CHARS 255 /* what is put up with (validation.c) */
 #define FRAME_ECHO_BYTES 255 /* an id longer than this is not repeated in an error */
 #define FRAME_TEXT_CHARS 255 /* of an errorDescription, §4.2.3 */
 
@@ -33,6 +34,8 @@ struct frame_fault {
 
 /* BB_E_PROTOCOL with the fault when `text` is no frame that can be served. */
 bb_err frame_parse(bb_str text, struct frame *ret, struct frame_fault *ret_fault);
+/* The same for a CALL whose id has up to FRAME_LONG_ID_CHARS characters. */
+bb_err frame_parse_long_id(bb_str text, struct frame *ret, struct frame_fault *ret_fault);
 /* Type and id from the first bytes of a frame, without reading the rest; 0 when it does not begin like a frame.
  * The id is absent when it is no string, or one with escapes. Allocates nothing. */
 int32_t frame_peek(bb_str text, bb_str *ret_id);

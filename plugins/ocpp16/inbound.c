@@ -4,9 +4,11 @@
  * becomes on the wire.
  */
 #include "frame.h"
+#include "interop.h"
 #include "messages.h"
 #include "metrics.h"
 #include "outbound.h"
+#include "validation.h"
 
 enum { CLOSE_UNSUPPORTED_DATA = 1003, CLOSE_POLICY = 1008 };
 
@@ -87,6 +89,9 @@ static void send_text(struct station *st, bb_str text)
 static void complain(struct station *st, const char *action, const struct frame_fault *fault)
 {
         metrics_message(action, METRIC_IN, fault->code);
+        if (fault->id.ptr != NULL)
+                interop_note(st, INTEROP_FAULT, fault->code, action, 1,
+                             bb_print("%.*s: %.*s", BB_FMT(fault->path), BB_FMT(fault->text)));
         if (minute_count(&st->faults))
                 bb_log(BB_WARN, "ocpp.bad_message", "the station sent a message that breaks OCPP 1.6",
                        bb_kv_str("station", station_id(st)), bb_kv_cstr("action", action),
@@ -108,17 +113,6 @@ static void refuse_action(struct station *st, const struct frame *frame, const s
 
         /* The name is the station's: it is not a label of a metric. */
         complain(st, in == NULL ? "unknown" : in->action, &fault);
-}
-
-static void refuse_payload(struct station *st, const struct frame *frame, const struct inbound *in,
-                           const struct bb_fault *why)
-{
-        struct frame_fault fault = {
-                .code = frame_fault_code(why->kind), .id = frame->id, .path = why->path, .text = why->text};
-
-        if (fault.path.ptr == NULL)
-                fault.path = BB_STR("");
-        complain(st, in->action, &fault);
 }
 
 /* --- what became of a message --- */
@@ -171,6 +165,22 @@ static void finish(struct station *st, const struct frame *frame, const struct i
                 end_in_error(st, frame, in, err);
 }
 
+/* BB_E_INVALID is the station's fault, anything else ours: its level of validation could not be looked up. */
+static void refuse_payload(struct station *st, const struct frame *frame, const struct inbound *in,
+                           const struct bb_fault *why, bb_err err)
+{
+        struct frame_fault fault = {
+                .code = frame_fault_code(why->kind), .id = frame->id, .path = why->path, .text = why->text};
+
+        if (err != BB_E_INVALID) {
+                finish(st, frame, in, err, BB_NONE);
+                return;
+        }
+        if (fault.path.ptr == NULL)
+                fault.path = BB_STR("");
+        complain(st, in->action, &fault);
+}
+
 static BB_AWAIT void serve_call(struct station *st, const struct frame *frame)
 {
         const struct inbound *in = find_action(frame->action);
@@ -186,8 +196,14 @@ static BB_AWAIT void serve_call(struct station *st, const struct frame *frame)
                 return;
         }
         message = bb_alloc(in->shape->struct_size);
-        if (bb_shape_decode(in->shape, frame->payload, message, &why) < 0) {
-                refuse_payload(st, frame, in, &why);
+        err = bb_shape_decode(in->shape, frame->payload, message, &why);
+        if (err < 0) {
+                st->busy_since_mono_ms = begin_ms;
+                err = validation_mend(st, in->action, in->shape, frame->payload, message, &why);
+                st->busy_since_mono_ms = 0;
+        }
+        if (err < 0) {
+                refuse_payload(st, frame, in, &why, err);
                 return;
         }
         charging->station_seen(&ref);
@@ -196,6 +212,21 @@ static BB_AWAIT void serve_call(struct station *st, const struct frame *frame)
         st->busy_since_mono_ms = 0;
         finish(st, frame, in, err, answer);
         metrics_seconds(in->action, (double)(bb_mono_ms() - begin_ms) / 1000);
+}
+
+/* A CALL whose only fault is an id that is too long, from a station of which that is taken. */
+static BB_AWAIT int32_t is_long_id(struct station *st, bb_str text, struct frame *ret)
+{
+        struct frame_fault ignored;
+        const struct inbound *in;
+        int32_t taken = 0;
+
+        if (frame_parse_long_id(text, ret, &ignored) < 0 || ret->type != FRAME_CALL)
+                return 0;
+        in = find_action(ret->action);
+        if (in == NULL || in->handle == NULL)
+                return 0;
+        return validation_takes_long_id(st, in->action, in->shape, ret->payload, &taken) == BB_OK && taken;
 }
 
 static BB_AWAIT void serve(struct station *st, bb_str text)
@@ -208,7 +239,7 @@ static BB_AWAIT void serve(struct station *st, bb_str text)
                 return;
         if (st->ws == NULL || st->superseded || st->closing)
                 return;
-        if (frame_parse(text, &frame, &fault) < 0) {
+        if (frame_parse(text, &frame, &fault) < 0 && (fault.id.ptr == NULL || !is_long_id(st, text, &frame))) {
                 complain(st, "unknown", &fault);
                 return;
         }

@@ -4,26 +4,43 @@
  */
 #include "messages.h"
 
-/* "Wh" is the default for energy only (§7.43); for the rest a missing unit stays unknown. */
-static bb_str unit_of(const struct sampled_value *v, const char *measurand)
+static bb_str either(bb_str kept, bb_str otherwise)
 {
+        return kept.ptr != NULL ? kept : otherwise;
+}
+
+/* "Wh" is the default for energy only (§7.43); for the rest a missing unit stays unknown. */
+static bb_str unit_of(const struct sampled_value *v, bb_str measurand)
+{
+        static const char energy[] = "Energy.";
+
         if (BB_PRESENT(v, SAMPLED_UNIT))
                 return bb_cstr(unit_names[v->unit]);
-        return strncmp(measurand, "Energy.", 7) == 0 ? BB_STR("Wh") : BB_STR("");
+        if (measurand.len < sizeof(energy) - 1 || memcmp(measurand.ptr, energy, sizeof(energy) - 1) != 0)
+                return BB_STR("");
+        return BB_STR("Wh");
 }
 
 static struct bb_sample sample_from(int64_t at_ms, const struct sampled_value *v)
 {
-        const char *measurand = measurand_names[v->measurand];
+        static const struct sampled_kept nothing;
+        const struct sampled_kept *kept = v->kept != NULL ? v->kept : &nothing;
+        struct bb_sample s = {.at_ms = at_ms,
+                              .measurand = bb_cstr(measurand_names[v->measurand]),
+                              .phase = BB_PRESENT(v, SAMPLED_PHASE) ? bb_cstr(phase_names[v->phase]) : BB_STR(""),
+                              .location = bb_cstr(location_names[v->location]),
+                              .context = bb_cstr(context_names[v->context]),
+                              .format = bb_cstr(format_names[v->format]),
+                              .value = v->value};
 
-        return (struct bb_sample){.at_ms = at_ms,
-                                  .measurand = bb_cstr(measurand),
-                                  .phase = BB_PRESENT(v, SAMPLED_PHASE) ? bb_cstr(phase_names[v->phase]) : BB_STR(""),
-                                  .location = bb_cstr(location_names[v->location]),
-                                  .context = bb_cstr(context_names[v->context]),
-                                  .unit = unit_of(v, measurand),
-                                  .format = bb_cstr(format_names[v->format]),
-                                  .value = v->value};
+        if (v->kept != NULL) {
+                s.measurand = either(kept->measurand, s.measurand);
+                s.phase = either(kept->phase, s.phase);
+                s.location = either(kept->location, s.location);
+                s.context = either(kept->context, s.context);
+        }
+        s.unit = either(kept->unit, unit_of(v, s.measurand));
+        return s;
 }
 
 struct bb_sample *meter_samples(const struct bb_array *meter_values, size_t *ret_count)
@@ -59,6 +76,8 @@ BB_AWAIT bb_err message_meter_values(struct station *st, const void *message, bb
 
         (void)ret_answer;
         samples = meter_samples(&m->meter_value, &count);
+        if (count == 0) /* in a message that was mended: there is nothing to store */
+                return BB_OK;
         station_told_time(st, values[m->meter_value.count - 1].timestamp);
         UNTIL_STORED(err, charging->session_samples(&ref, m->connector_id, transaction_id, samples, count));
         return err;

@@ -81,6 +81,18 @@ void metrics_refused(const char *reason)
         bb_metric_add(s->metric, 1);
 }
 
+void metrics_repairs(const char *rule, int64_t count)
+{
+        struct series *s = find(rule, "repair", NULL);
+
+        if (s == NULL)
+                return;
+        if (s->metric == NULL)
+                s->metric = bb_metric_get(BB_METRIC_COUNTER, "ocpp_repairs_total",
+                                          "What had to be mended in stations' messages.", bb_kv_cstr("rule", rule));
+        bb_metric_add(s->metric, (double)count);
+}
+
 void metrics_connections(int32_t change)
 {
         static bb_metric *connections;

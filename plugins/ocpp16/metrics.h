@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is counted: ocpp_messages_total{action,direction,result}, ocpp_message_seconds{action}, ocpp_connections and
- * ocpp_refused_total{reason}. Labels come from our own tables only, so their number is bounded.
+ * What is counted: ocpp_messages_total{action,direction,result}, ocpp_message_seconds{action}, ocpp_connections,
+ * ocpp_repairs_total{rule} and ocpp_refused_total{reason}. Labels come from our own tables only, so their number is bounded.
  */
 #ifndef OCPP16_METRICS_H
 #define OCPP16_METRICS_H
@@ -15,6 +15,7 @@
 void metrics_message(const char *action, const char *direction, const char *result);
 void metrics_seconds(const char *action, double seconds);
 void metrics_refused(const char *reason);
+void metrics_repairs(const char *rule, int64_t count);
 void metrics_connections(int32_t change);
 
 #endif

@@ -12,12 +12,17 @@
  *      outbound.c       one CALL under way, the others in line
  *      driver.c         station_driver/1
  *      remote.c         stations that other nodes hold
+ *      validation.c     how strictly a station's messages are checked
+ *      repair*.c        what is mended in them, and how
+ *      interop.c        what was mended and refused, station by station
  *      storm.c watch.c  the database away or stuck, everybody coming back
  *      shapes_*.c       every message
  *      metrics.c        what is counted
  */
 #include "ocpp16.h"
+#include "interop.h"
 #include "shapes.h"
+#include "validation.h"
 
 #include <stdlib.h>
 
@@ -35,6 +40,14 @@ static const struct bb_field option_fields[] = {
         ENUM_FIELD(options, subprotocol, "subprotocol", subprotocol_names, .fallback = "required",
                    .about = "Whether a station must offer the WebSocket subprotocol ocpp1.6; tolerated: it may offer "
                             "none."),
+        ENUM_FIELD(options, validation, "validation", level_names, .fallback = "strict",
+                   .about = "What to do with messages that break OCPP 1.6: refuse them (strict), mend what leaves no "
+                            "doubt (tolerant), mend what can be guessed, too (repair). Starts, stops and samples are "
+                            "taken at each level."),
+        FIELD(options, zoneless_dates, "zoneless_dates", BB_T_STR, .min = 1, .max = 64, .fallback = "UTC",
+              .about = "The time zone of dates that have none, like Europe/Berlin."),
+        FIELD(options, validation_rules, "validation_rules", BB_T_ARRAY, .shape = &ValidationRule, .max = 500,
+              .about = "Other levels for stations of some vendors and models; the first rule that fits counts."),
         FIELD(options, heartbeat_interval_s, "heartbeat_interval_s", BB_T_INT32, .min = 10, .max = 86400,
               .fallback = "300",
               .about = "Seconds between heartbeats, as told at the boot; each station gets up to 10 % more or less."),
@@ -54,6 +67,12 @@ static const struct bb_field option_fields[] = {
 BB_SHAPE(ocpp16_options, options, 0, "Options of the plugin ocpp16.", option_fields);
 
 static const struct bb_route routes[] = {
+        {.method = "GET",
+         .path = "/v1/stations/{id}/interop",
+         .permission = "stations:read",
+         .handle = interop_read,
+         .summary = "How well a station keeps to OCPP 1.6: what had to be mended, and what was refused",
+         .response = &InteropReport},
         {.method = "GET",
          .path = "/ocpp/{station}",
          .permission = NULL, /* stations have credentials of their own: connection.c */
@@ -94,6 +113,7 @@ static BB_AWAIT bb_err tenant_start(void *self, bb_tenant *tenant, const void *c
         connection_handler_init(&owner->handler, owner->options, SUBPROTOCOL);
         connection_handler_init(&owner->bare_handler, owner->options, NULL);
         table_init(&owner->stations, seed);
+        (void)bb_timer_new(tenant, "ocpp16.interop", 1000, 1000, interop_tick, owner); /* ends with the tenant */
         owner->watch = bb_timer_new(tenant, "ocpp16.watch", 1000, 1000, watch_tick, owner);
         *ret_state = owner;
         return BB_OK;
@@ -116,6 +136,7 @@ static BB_AWAIT void tenant_stop(void *self, void *state)
                 owner->gone_first = st->next;
                 station_drop(st);
         }
+        interop_end(owner);
         table_free(&owner->stations);
         owner->magic = 0;
         free(owner);
@@ -125,7 +146,9 @@ static const char *check(const void *config)
 {
         const struct options *o = config;
 
-        return o->ping_timeout_ms > o->ping_ms ? "ping_timeout_ms must not be longer than ping_ms" : NULL;
+        if (o->ping_timeout_ms > o->ping_ms)
+                return "ping_timeout_ms must not be longer than ping_ms";
+        return validation_check(o);
 }
 
 BB_PLUGIN(load, .name = "ocpp16", .version = "1.0", .vendor = "Busbar", .license = "Apache-2.0", .needs = needs,

@@ -20,12 +20,15 @@ struct options {
         uint64_t present;
         int32_t onboarding;  /* BB_ONBOARD_… */
         int32_t subprotocol; /* SUBPROTOCOL_… */
+        int32_t validation;  /* LEVEL_… */
         int32_t heartbeat_interval_s;
         int32_t ping_ms, ping_timeout_ms;
         int32_t command_timeout_s;
         int32_t messages_per_second;
         int32_t handshakes_per_second;
         int64_t max_message_bytes;
+        bb_str zoneless_dates;            /* IANA name */
+        struct bb_array validation_rules; /* of struct validation_rule */
 };
 extern const struct bb_shape ocpp16_options BB_HIDDEN;
 
@@ -36,6 +39,10 @@ struct ocpp_tenant {
         int32_t farewells_running; /* a task writes the farewells */
         bb_tenant *tenant;
         bb_str id;
+        struct station *interop_first; /* have something for their interop report */
+        int64_t interop_pruned_ms;     /* monotonic; 0: not yet */
+        int32_t interop_busy;
+        int32_t reserved;
         const struct options *options;
         struct bb_ws_handler handler, bare_handler; /* with and without the subprotocol */
         struct station_table stations;

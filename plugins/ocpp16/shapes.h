@@ -115,10 +115,15 @@ struct stop_conf {
         uint64_t present;
         struct id_tag_info *id_tag_info;
 };
+struct sampled_kept { /* what the enumerations do not have, as the station wrote it (repair.c) */
+        uint64_t present;
+        bb_str context, measurand, phase, location, unit;
+};
 struct sampled_value {
         uint64_t present;
         bb_str value;
         int32_t context, format, measurand, phase, location, unit;
+        struct sampled_kept *kept; /* NULL but in a message that was mended */
 };
 enum { SAMPLED_PHASE = 4, SAMPLED_UNIT = 6 };
 struct meter_value {
@@ -143,6 +148,7 @@ extern const struct bb_shape StatusNotificationRequest BB_HIDDEN;
 extern const struct bb_shape StartTransactionRequest BB_HIDDEN, StartTransactionResponse BB_HIDDEN;
 extern const struct bb_shape StopTransactionRequest BB_HIDDEN, StopTransactionResponse BB_HIDDEN;
 extern const struct bb_shape MeterValuesRequest BB_HIDDEN;
+extern const struct bb_shape SampledValue BB_HIDDEN, SampledValueKept BB_HIDDEN;
 extern const struct bb_shape MeterValue BB_HIDDEN;            /* at least one sample */
 extern const struct bb_shape TransactionMeterValue BB_HIDDEN; /* in a StopTransaction: any number */
 extern const struct bb_shape IdTagInfo BB_HIDDEN;

@@ -53,7 +53,14 @@ static const struct bb_field sampled_value_fields[] = {
         ENUM_FIELD(sampled_value, location, "location", location_names, .fallback = "Outlet"),
         ENUM_FIELD(sampled_value, unit, "unit", unit_names),
 };
-static BB_SHAPE(SampledValue, sampled_value, 0, "OCPP 1.6 §7.43", sampled_value_fields);
+BB_SHAPE(SampledValue, sampled_value, 0, "OCPP 1.6 §7.43", sampled_value_fields);
+
+static const struct bb_field sampled_kept_fields[] = {
+        FIELD(sampled_kept, context, "context", BB_T_STR), FIELD(sampled_kept, measurand, "measurand", BB_T_STR),
+        FIELD(sampled_kept, phase, "phase", BB_T_STR),     FIELD(sampled_kept, location, "location", BB_T_STR),
+        FIELD(sampled_kept, unit, "unit", BB_T_STR),
+};
+BB_SHAPE(SampledValueKept, sampled_kept, 0, "What no enumeration of OCPP 1.6 §7.43 has.", sampled_kept_fields);
 
 static const struct bb_field meter_value_fields[] = {
         FIELD(meter_value, timestamp, "timestamp", BB_T_TIME, .flags = BB_REQUIRED),

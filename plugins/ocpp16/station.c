@@ -96,6 +96,7 @@ void station_drop(struct station *st)
                 return;
         st->magic = 0;
         free(st->certificate);
+        free(st->interop);
         free(st);
 }
 

@@ -11,6 +11,7 @@
 #include <busbar/http.h>
 
 struct call;
+struct interop;
 struct ocpp_tenant;
 
 #define STATION_MAGIC 0x53544154u /* "STAT" */
@@ -45,6 +46,13 @@ struct station {
         int32_t listed;             /* is in the table */
         int32_t close_code;
         int32_t online; /* the domain was told */
+        /* Which of the tenant's validation_rules counts, -1: none; only once it is known. validation.c */
+        int32_t validation_rule, validation_known;
+        /* What was mended and refused, and is not written yet. interop.c */
+        int32_t interop_queued;
+        struct interop *interop;
+        struct station *interop_next;
+        int64_t interop_mono_ms; /* last write; 0: never */
         /* Commands to the station: the one under way, and those that wait. outbound.c */
         struct call *calls;
         int64_t call_until_mono_ms;

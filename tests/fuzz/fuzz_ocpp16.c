@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whatever a station sends: the frame, and the payload by the shape of its action, as inbound.c reads them; an answer
- * by the shapes of commands. What is answered must itself be a frame. With FUZZ_MAIN it is a program that replays the
- * files named on its command line.
+ * Whatever a station sends: the frame, and the payload by the shape of its action, as inbound.c reads them, mended at
+ * each level when it does not fit; an answer by the shapes of commands. What is answered must itself be a frame. With
+ * FUZZ_MAIN it is a program that replays the files named on its command line.
  */
 #include "../../plugins/ocpp16/frame.c"
+#include "../../plugins/ocpp16/repair.c"
+#include "../../plugins/ocpp16/repair_value.c"
 #include "../../plugins/ocpp16/shapes_answer.c"
 #include "../../plugins/ocpp16/shapes_command.c"
 #include "../../plugins/ocpp16/shapes_meter.c"
@@ -63,6 +65,21 @@ static void answer_fault(const struct frame_fault *fault)
                 check_sent(frame_error(fault), FRAME_ERROR, fault->id);
 }
 
+/* What a level takes the next one takes, too. */
+static void mend(const struct bb_shape *shape, const bb_json *payload)
+{
+        int32_t taken = 0;
+
+        for (int32_t level = LEVEL_STRICT; level <= LEVEL_REPAIR; level++) {
+                struct repair repair = {.level = level, .zone = BB_STR("Europe/Berlin")};
+                struct bb_fault why = {.kind = BB_FAULT_NONE};
+                bb_err err = repair_decode(&repair, shape, payload, bb_alloc(shape->struct_size), &why);
+
+                must(err == BB_OK || (!taken && why.text.ptr != NULL));
+                taken = err == BB_OK;
+        }
+}
+
 static void read_call(const struct frame *frame)
 {
         for (size_t i = 0; i < BB_COUNT(actions); i++) {
@@ -71,6 +88,7 @@ static void read_call(const struct frame *frame)
 
                 if (!bb_str_is(frame->action, actions[i].action))
                         continue;
+                mend(actions[i].shape, frame->payload);
                 if (bb_shape_decode(actions[i].shape, frame->payload, message, &why) == BB_OK)
                         check_sent(frame_result(frame->id, bb_shape_encode_text(actions[i].shape, message)),
                                    FRAME_RESULT, frame->id);

@@ -18,15 +18,19 @@
 #include "../../plugins/ocpp16/diagnostics.c"
 #include "../../plugins/ocpp16/frame.c"
 #include "../../plugins/ocpp16/inbound.c"
+#include "../../plugins/ocpp16/interop.c"
 #include "../../plugins/ocpp16/meter.c"
 #include "../../plugins/ocpp16/metrics.c"
 #include "../../plugins/ocpp16/outbound.c"
+#include "../../plugins/ocpp16/repair.c"
+#include "../../plugins/ocpp16/repair_value.c"
 #include "../../plugins/ocpp16/shapes_meter.c"
 #include "../../plugins/ocpp16/shapes_station.c"
 #include "../../plugins/ocpp16/station.c"
 #include "../../plugins/ocpp16/status.c"
 #include "../../plugins/ocpp16/storm.c"
 #include "../../plugins/ocpp16/transaction.c"
+#include "../../plugins/ocpp16/validation.c"
 #include "../../plugins/ocpp16/watch.c"
 
 const struct bb_charging_ops *charging;
@@ -192,6 +196,14 @@ static bb_err domain_samples(const struct bb_station_ref *who, int64_t connector
         return domain(who);
 }
 
+static bb_err domain_station(bb_str id, struct bb_station *ret)
+{
+        assert_true(bb_str_is(id, "CP-1"));
+        *ret = (struct bb_station){.vendor = BB_STR("LaxWorks"), .model = BB_STR("M")};
+        world.calls++;
+        return fake_away() ? BB_E_UNAVAILABLE : BB_OK;
+}
+
 static void domain_clock(const struct bb_station_ref *who, int64_t at_ms)
 {
         (void)who;
@@ -210,6 +222,7 @@ static const struct bb_charging_ops fake_charging = {.size = sizeof(fake_chargin
                                                      .session_start = domain_start,
                                                      .session_stop = domain_stop,
                                                      .session_samples = domain_samples,
+                                                     .station_get = domain_station,
                                                      .clock_seen = domain_clock,
                                                      .station_seen = domain_seen};
 
@@ -247,6 +260,12 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
         (void)state;
+        while (owner.interop_first != NULL) {
+                struct station *noted = owner.interop_first;
+
+                owner.interop_first = noted->interop_next;
+                station_drop(noted);
+        }
         station_drop(station);
         bb_rt_ = &rt_ops;
         loop_close();
@@ -425,6 +444,50 @@ static void errors_have_the_codes_of_ocpp_j(void **state)
         assert_int_equal(world.close_code, 0);
 }
 
+static void a_station_is_checked_as_its_vendor_needs_it(void **state)
+{
+        static const struct validation_rule lax = {.vendor = BB_STR("lax*"), .level = LEVEL_TOLERANT};
+        static const char message[] = "[2,\"a\",\"Authorize\",{\"idTag\":\"GOOD\",\"extra\":1}]";
+
+        (void)state;
+        say(message);
+        assert_int_equal(world.calls, 0);
+        assert_non_null(strstr(world.sent[0], "FormationViolation"));
+        world.sent_count = 0;
+        options.validation_rules = (struct bb_array){.items = (void *)(uintptr_t)&lax, .count = 1};
+        say(message);
+        assert_answer("[3,\"a\",{\"idTagInfo\":{\"parentIdTag\":\"PARENT\",\"status\":\"Accepted\"}}]");
+        assert_int_equal(world.calls, 2);
+        say(message); /* what it is was asked once */
+        assert_int_equal(world.calls, 3);
+        options.validation_rules = (struct bb_array){.items = NULL};
+}
+
+/* Whether it would be taken is not known while the database is away: the station keeps it. */
+static void a_broken_message_in_an_outage_is_left_to_the_station(void **state)
+{
+        static const struct validation_rule lax = {.vendor = BB_STR("lax*"), .level = LEVEL_TOLERANT};
+
+        (void)state;
+        options.validation_rules = (struct bb_array){.items = (void *)(uintptr_t)&lax, .count = 1};
+        world.away_until = INT64_MAX;
+        say("[2,\"a\",\"Authorize\",{\"idTag\":\"GOOD\",\"extra\":1}]");
+        assert_int_equal(world.sent_count, 0);
+        assert_int_equal(world.close_code, 1013);
+        options.validation_rules = (struct bb_array){.items = NULL};
+}
+
+static void money_is_taken_from_a_message_with_a_fault_elsewhere(void **state)
+{
+        (void)state;
+        say("[2,\"0123456789012345678901234567890123456789\",\"StartTransaction\",{\"connectorId\":1,\"idTag\":\"BAD\","
+            "\"meterStart\":17,\"timestamp\":\"2026-01-01T00:00:00Z\",\"reservationId\":null,\"extra\":[]}]");
+        assert_answer("[3,\"0123456789012345678901234567890123456789\",{\"idTagInfo\":{\"status\":\"Blocked\"},"
+                      "\"transactionId\":1234}]");
+        assert_int_equal(world.start.meter_start_wh, 17);
+        assert_int_equal(world.start.reservation_id, 0);
+}
+
 static void rubbish_is_ignored_for_a_while(void **state)
 {
         (void)state;
@@ -599,6 +662,9 @@ int main(void)
                 TEST(the_data_of_unknown_vendors_is_kept),
                 TEST(the_notifications_of_files_are_answered),
                 TEST(errors_have_the_codes_of_ocpp_j),
+                TEST(a_station_is_checked_as_its_vendor_needs_it),
+                TEST(a_broken_message_in_an_outage_is_left_to_the_station),
+                TEST(money_is_taken_from_a_message_with_a_fault_elsewhere),
                 TEST(rubbish_is_ignored_for_a_while),
                 TEST(an_answer_that_nobody_waits_for_is_dropped),
                 TEST(empty_texts_are_ignored_and_binary_frames_close),
