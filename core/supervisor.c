@@ -285,11 +285,9 @@ static void report_death(int status)
         /* Without it the next worker has every reason to live: no pause before it. */
         super.backoff_ms = 0;
         memset(super.deaths_ms, 0, sizeof(super.deaths_ms));
-        bb_log(BB_ERROR, "plugin.quarantined",
-               "a plugin crashed the server three times within ten minutes and is not loaded any more; SIGHUP or "
-               "removing "
-               "the file tries it again",
-               bb_kv_cstr("plugin", crumb.plugin), bb_kv_cstr("file", super.quarantine_file));
+        bb_log(BB_ERROR, "plugin.quarantined", quarantine_sentence(&crumb), bb_kv_cstr("plugin", crumb.plugin),
+               bb_kv_cstr("tenant", crumb.tenant), bb_kv_cstr("operation", crumb.operation),
+               bb_kv_cstr("file", super.quarantine_file));
 }
 
 static void plan_restart(void)

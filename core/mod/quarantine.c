@@ -96,6 +96,18 @@ int32_t quarantine_crashed(struct quarantine *q, const char *plugin, int64_t now
         return 1;
 }
 
+const char *quarantine_sentence(const struct breadcrumb_page *crumb)
+{
+        const char *tenant = crumb->tenant[0] != '\0' ? crumb->tenant : NULL;
+
+        return bb_print("plugin %s crashed the server three times within ten minutes, the last time in operation "
+                        "%s%s%s, "
+                        "and is not loaded any more; SIGHUP or removing the file tries it again",
+                        crumb->plugin, crumb->operation[0] != '\0' ? crumb->operation : "(none)",
+                        tenant != NULL ? " of tenant " : "", tenant != NULL ? tenant : "")
+                .ptr;
+}
+
 static void forget(struct quarantine *q)
 {
         const char *file = q->file;

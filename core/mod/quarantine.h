@@ -29,6 +29,8 @@ struct quarantine {
 void quarantine_open(struct quarantine *, const char *file);
 /* 1: this was one crash too many, the plugin is quarantined from now on. */
 int32_t quarantine_crashed(struct quarantine *, const char *plugin, int64_t now_ms);
+/* The sentence for it: which plugin, and where it crashed last. Into arena_current. */
+const char *quarantine_sentence(const struct breadcrumb_page *);
 /* Forgets everything, and removes the file. */
 void quarantine_clear(struct quarantine *);
 /* Somebody removed the file: forgets everything, too. */
