@@ -40,6 +40,14 @@ void authorization_keep(struct kept_authorization *kept, const struct bb_authori
         }
 }
 
+struct bb_authorization authorization_take(const struct kept_authorization *kept)
+{
+        struct bb_authorization a = kept->is;
+
+        a.parent_uid = bb_str_dup(a.parent_uid);
+        return a;
+}
+
 /* OCPP 1.6 §4.2. "ConcurrentTx" is an answer to a start only (§7.2): who wants to stop must get through. */
 BB_AWAIT bb_err charging_authorize(const struct bb_station_ref *who, bb_str token_uid, struct bb_authorization *ret)
 {

@@ -121,6 +121,7 @@ static bb_err state_start(struct charging *c, uint64_t salt)
         memcpy(c->cipher.key, mac, sizeof(c->cipher.key));
         TRY(samples_start(c));
         TRY(starts_start(c));
+        TRY(stops_start(c));
         c->minute = bb_timer_new(c->tenant, "charging.minute", first, 60000, housekeeping_minute, c);
         c->hour = bb_timer_new(c->tenant, "charging.hour", 10 * first, 3600000, housekeeping_hour, c);
         return c->minute != NULL && c->hour != NULL ? BB_OK : BB_E_INTERNAL;
@@ -130,6 +131,7 @@ static BB_AWAIT void batches_stop(struct charging *c)
 {
         samples_stop(c);
         starts_stop(c);
+        stops_stop(c);
 }
 
 static BB_AWAIT bb_err tenant_start(void *self, bb_tenant *tenant, const void *config, void **ret_state)

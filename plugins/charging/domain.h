@@ -188,8 +188,11 @@ struct kept_authorization {
         char parent[256];
 };
 void authorization_keep(struct kept_authorization *, const struct bb_authorization *);
+struct bb_authorization authorization_take(const struct kept_authorization *); /* in the memory of the task */
 bb_err starts_start(struct charging *);
 BB_AWAIT void starts_stop(struct charging *);
+bb_err stops_start(struct charging *);
+BB_AWAIT void stops_stop(struct charging *);
 
 /* sample.c */
 struct sample_item {

@@ -396,9 +396,8 @@ BB_AWAIT bb_err charging_session_start(const struct bb_station_ref *who, const s
         *ret = (struct bb_started){
                 .transaction_id = item.transaction_id,
                 .session_id = bb_str_dup((bb_str){item.session_id, sizeof(item.session_id)}),
-                .authorization = item.authorization.is,
+                .authorization = authorization_take(&item.authorization),
         };
-        ret->authorization.parent_uid = bb_str_dup(item.authorization.is.parent_uid);
         session_cache_put(c, who->station_id, ret->transaction_id, ret->session_id);
         return BB_OK;
 }
