@@ -4,6 +4,7 @@
  * becomes on the wire.
  */
 #include "frame.h"
+#include "journal.h"
 #include "interop.h"
 #include "messages.h"
 #include "metrics.h"
@@ -75,6 +76,7 @@ static void send_text(struct station *st, bb_str text)
 {
         if (st->ws == NULL || st->superseded || st->closing)
                 return;
+        journal_frame(st, JOURNAL_OUT, text);
         if (bb_ws_send(st->ws, BB_WS_TEXT, text) == BB_E_LIMIT) {
                 bb_log(BB_WARN, "ocpp.does_not_read", "the station does not read its answers: closed",
                        bb_kv_str("station", station_id(st)));
@@ -291,6 +293,7 @@ int32_t inbound_arrival(bb_ws *ws, void *user, int32_t kind, bb_str data)
         }
         if (is_all_blank(data)) /* some firmware sends them as a sign of life */
                 return 1;
+        journal_frame(st, JOURNAL_IN, data);
         type = frame_peek(data, &id);
         if ((type != FRAME_RESULT && type != FRAME_ERROR) || id.ptr == NULL)
                 return 0;

@@ -18,8 +18,10 @@
  *      storm.c watch.c  the database away or stuck, everybody coming back
  *      shapes_*.c       every message
  *      metrics.c        what is counted
+ *      journal*.c       every frame, for people who look for a fault
  */
 #include "ocpp16.h"
+#include "journal.h"
 #include "interop.h"
 #include "shapes.h"
 #include "validation.h"
@@ -63,6 +65,8 @@ static const struct bb_field option_fields[] = {
               .about = "Messages of one station that are served in a second, on average; more are served later."),
         FIELD(options, handshakes_per_second, "handshakes_per_second", BB_T_INT32, .min = 1, .max = 100000,
               .fallback = "200", .about = "Connections let in per second in the minute after the database was away."),
+        FIELD(options, journal_days, "journal_days", BB_T_INT32, .min = 0, .max = 3650, .fallback = "30",
+              .about = "Days that the message journal keeps every frame; 0: no journal."),
 };
 BB_SHAPE(ocpp16_options, options, 0, "Options of the plugin ocpp16.", option_fields);
 
@@ -81,6 +85,21 @@ static const struct bb_route routes[] = {
                     "as user",
          .flags = BB_ROUTE_WEBSOCKET,
          .status = 101},
+        {.method = "GET",
+         .path = "/v1/stations/{station}/messages",
+         .permission = "stations:read",
+         .handle = journal_list,
+         .summary = "What the station and the central system said, newest first",
+         .flags = BB_ROUTE_LIST,
+         .response = &OcppMessage,
+         .query = journal_query,
+         .query_count = JOURNAL_QUERIES,
+         .query_stride = sizeof(struct bb_query_param)},
+        {.method = "GET",
+         .path = "/v1/stations/{station}/messages/live",
+         .permission = "stations:read",
+         .handle = journal_live,
+         .summary = "The same as it passes: Server-Sent Events (text/event-stream)"},
 };
 
 static bb_err load(const struct bb_host *host, void **ret_self)
@@ -115,6 +134,7 @@ static BB_AWAIT bb_err tenant_start(void *self, bb_tenant *tenant, const void *c
         table_init(&owner->stations, seed);
         (void)bb_timer_new(tenant, "ocpp16.interop", 1000, 1000, interop_tick, owner); /* ends with the tenant */
         owner->watch = bb_timer_new(tenant, "ocpp16.watch", 1000, 1000, watch_tick, owner);
+        TRY(journal_start(owner));
         *ret_state = owner;
         return BB_OK;
 }
@@ -127,6 +147,7 @@ static BB_AWAIT void tenant_stop(void *self, void *state)
 
         (void)self;
         farewell_flush(owner, FLUSH_MS);
+        journal_stop(owner);
         if (owner->gone_first != NULL)
                 bb_log(BB_WARN, "ocpp.offline",
                        "some stations could not be marked as offline; their leases will run out");

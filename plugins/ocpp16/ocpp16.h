@@ -26,6 +26,7 @@ struct options {
         int32_t command_timeout_s;
         int32_t messages_per_second;
         int32_t handshakes_per_second;
+        int32_t journal_days; /* 0: no journal */
         int64_t max_message_bytes;
         bb_str zoneless_dates;            /* IANA name */
         struct bb_array validation_rules; /* of struct validation_rule */
@@ -47,6 +48,7 @@ struct ocpp_tenant {
         struct bb_ws_handler handler, bare_handler; /* with and without the subprotocol */
         struct station_table stations;
         struct pace admissions;
+        struct journal *journal;                /* NULL: switched off */
         bb_timer *watch;                        /* ends with the tenant */
         struct station *gone_first, *gone_last; /* closed, not yet reported as offline */
 };

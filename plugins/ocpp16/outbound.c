@@ -6,6 +6,8 @@
  */
 #include "outbound.h"
 
+#include "journal.h"
+
 #include <busbar/log.h>
 #include <stdlib.h>
 
@@ -95,13 +97,15 @@ static BB_AWAIT bb_err wait_for_turn(struct call *call, int64_t deadline)
 static bb_err send_call(struct call *call, const char *action, bb_str payload, int64_t timeout_ms)
 {
         struct station *st = call->station;
-        bb_err err = bb_ws_send(st->ws, BB_WS_TEXT, frame_call(call->id, action, payload));
+        bb_str text = frame_call(call->id, action, payload);
+        bb_err err = bb_ws_send(st->ws, BB_WS_TEXT, text);
 
         if (err < 0)
                 return err == BB_E_LIMIT ? BB_E_BUSY : BB_E_OFFLINE;
         memcpy(st->call_id, call->id.ptr, call->id.len);
         st->call_id[call->id.len] = '\0';
         call->sent_ms = bb_mono_ms();
+        journal_frame(st, JOURNAL_OUT, text);
         st->call_until_mono_ms = call->sent_ms + timeout_ms;
         return BB_OK;
 }

@@ -95,6 +95,12 @@ void station_drop(struct station *st)
         if (--st->refs > 0)
                 return;
         st->magic = 0;
+        while (st->marks != NULL) {
+                struct journal_mark *next = st->marks->next;
+
+                free(st->marks);
+                st->marks = next;
+        }
         free(st->certificate);
         free(st->interop);
         free(st);

@@ -11,6 +11,7 @@
 #include <busbar/http.h>
 
 struct call;
+struct journal_record;
 struct interop;
 struct ocpp_tenant;
 
@@ -24,6 +25,16 @@ struct minute {
         int64_t since_ms; /* monotonic */
         int32_t count;
         int32_t reserved;
+};
+
+/* A CALL that has no answer yet, in either direction: what the journal needs to pair them. */
+struct journal_mark {
+        struct journal_mark *next;
+        struct journal_record *call; /* only while it waits to be written: journal.c */
+        int64_t call_id, at_ms, mono_us, connector;
+        int32_t direction;
+        uint16_t id_length, action_length;
+        char text[]; /* id, action */
 };
 
 struct station {
@@ -59,6 +70,7 @@ struct station {
         int32_t call_count;
         char call_id[CALL_ID_BYTES]; /* "" when none is under way */
         char *certificate;           /* common name; NULL: none was shown */
+        struct journal_mark *marks;  /* newest first */
         uint32_t id_length;
         char id[]; /* with NUL */
 };
