@@ -12,46 +12,56 @@
 
 const char *const level_names[] = {"strict", "tolerant", "repair", NULL};
 
+#define RULE(name_, about_, level_, mend_)                                                                             \
+        {                                                                                                              \
+                .name = (name_), .about = (about_), .level = (level_), .mend = (mend_)                                 \
+        }
+
 static const struct rule {
         const char *name, *about;
         int32_t level;
-        int32_t reserved;
         value_mend *mend; /* of a single value; the others are the walk's */
 } rule_table[REPAIR_RULES] = {
-        [RULE_LONG_ID] = {"long-id", "A message id longer than 36 characters is taken and repeated.", LEVEL_TOLERANT},
-        [RULE_UNKNOWN_MEMBER] = {"unknown-member", "A member that OCPP 1.6 does not have is dropped.", LEVEL_TOLERANT},
-        [RULE_NULL_MEMBER] = {"null-member", "null for an optional member counts as absent.", LEVEL_TOLERANT},
-        [RULE_MISSING_MEMBER] = {"missing-member", "A required member that is missing gets a neutral value.",
-                                 LEVEL_REPAIR},
-        [RULE_SINGLE_AS_LIST] = {"single-as-list", "An object where a list is due counts as a list of one.",
-                                 LEVEL_TOLERANT},
-        [RULE_EMPTY_LIST] = {"empty-list", "A list without items is taken where one at least is due.", LEVEL_TOLERANT},
-        [RULE_NUMBER_AS_TEXT] = {"number-as-text", "A number where text is due becomes text.", LEVEL_TOLERANT, 0,
-                                 value_number_as_text},
-        [RULE_TEXT_AS_NUMBER] = {"text-as-number", "Text that is a whole number becomes one.", LEVEL_TOLERANT, 0,
-                                 value_text_as_number},
-        [RULE_NUMBER_ROUNDED] = {"number-rounded", "A number with a fraction is rounded where a whole one is due.",
-                                 LEVEL_REPAIR, 0, value_rounded},
-        [RULE_DATE_FORM] = {"date-form", "A date whose zone or separators are not RFC 3339's is read.", LEVEL_TOLERANT,
-                            0, value_date_form},
-        [RULE_DATE_WITHOUT_ZONE] = {"date-without-zone", "A date without a zone is read in the configured zone.",
-                                    LEVEL_TOLERANT, 0, value_date_without_zone},
-        [RULE_DATE_AS_NUMBER] = {"date-as-number", "Seconds or milliseconds since 1970 become a date.", LEVEL_REPAIR, 0,
-                                 value_date_as_number},
-        [RULE_UNIT_SPELLING] = {"unit-spelling", "A unit spelled wrong is read as the one that is meant.",
-                                LEVEL_TOLERANT, 0, value_unit_spelling},
-        [RULE_ENUM_SPELLING] = {"enum-spelling", "A value of an enumeration spelled wrong is read as the one meant.",
-                                LEVEL_TOLERANT, 0, value_enum_spelling},
-        [RULE_ENUM_STAND_IN] = {"enum-stand-in", "An unknown error code or reason becomes OtherError or Other.",
-                                LEVEL_REPAIR, 0, value_enum_stand_in},
-        [RULE_LONG_TEXT] = {"long-text", "Text beyond the limit is kept up to 255 characters.", LEVEL_TOLERANT, 0,
-                            value_cut},
-        [RULE_EMPTY_OPTIONAL] = {"empty-optional", "Empty text for an optional number, date or enumeration is absent.",
-                                 LEVEL_TOLERANT},
-        [RULE_KEPT_AS_TEXT] = {"kept-as-text", "An unknown dimension of a sample is kept as it was written.",
-                               LEVEL_TOLERANT},
-        [RULE_LEFT_OUT] = {"left-out", "An optional member that cannot be read is left out.", LEVEL_REPAIR},
-        [RULE_ITEM_LEFT_OUT] = {"item-left-out", "An item of a list that cannot be read is left out.", LEVEL_REPAIR},
+        [RULE_LONG_ID] =
+                RULE("long-id", "A message id longer than 36 characters is taken and repeated.", LEVEL_TOLERANT, NULL),
+        [RULE_UNKNOWN_MEMBER] =
+                RULE("unknown-member", "A member that OCPP 1.6 does not have is dropped.", LEVEL_TOLERANT, NULL),
+        [RULE_NULL_MEMBER] = RULE("null-member", "null for an optional member counts as absent.", LEVEL_TOLERANT, NULL),
+        [RULE_MISSING_MEMBER] =
+                RULE("missing-member", "A required member that is missing gets a neutral value.", LEVEL_REPAIR, NULL),
+        [RULE_SINGLE_AS_LIST] =
+                RULE("single-as-list", "An object where a list is due counts as a list of one.", LEVEL_TOLERANT, NULL),
+        [RULE_EMPTY_LIST] =
+                RULE("empty-list", "A list without items is taken where one at least is due.", LEVEL_TOLERANT, NULL),
+        [RULE_NUMBER_AS_TEXT] = RULE("number-as-text", "A number where text is due becomes text.", LEVEL_TOLERANT,
+                                     value_number_as_text),
+        [RULE_TEXT_AS_NUMBER] = RULE("text-as-number", "Text that is a whole number becomes one.", LEVEL_TOLERANT,
+                                     value_text_as_number),
+        [RULE_NUMBER_ROUNDED] = RULE("number-rounded", "A number with a fraction is rounded where a whole one is due.",
+                                     LEVEL_REPAIR, value_rounded),
+        [RULE_DATE_FORM] = RULE("date-form", "A date whose zone or separators are not RFC 3339's is read.",
+                                LEVEL_TOLERANT, value_date_form),
+        [RULE_DATE_WITHOUT_ZONE] = RULE("date-without-zone", "A date without a zone is read in the configured zone.",
+                                        LEVEL_TOLERANT, value_date_without_zone),
+        [RULE_DATE_AS_NUMBER] = RULE("date-as-number", "Seconds or milliseconds since 1970 become a date.",
+                                     LEVEL_REPAIR, value_date_as_number),
+        [RULE_UNIT_SPELLING] = RULE("unit-spelling", "A unit spelled wrong is read as the one that is meant.",
+                                    LEVEL_TOLERANT, value_unit_spelling),
+        [RULE_ENUM_SPELLING] =
+                RULE("enum-spelling", "A value of an enumeration spelled wrong is read as the one meant.",
+                     LEVEL_TOLERANT, value_enum_spelling),
+        [RULE_ENUM_STAND_IN] = RULE("enum-stand-in", "An unknown error code or reason becomes OtherError or Other.",
+                                    LEVEL_REPAIR, value_enum_stand_in),
+        [RULE_LONG_TEXT] =
+                RULE("long-text", "Text beyond the limit is kept up to 255 characters.", LEVEL_TOLERANT, value_cut),
+        [RULE_EMPTY_OPTIONAL] =
+                RULE("empty-optional", "Empty text for an optional number, date or enumeration is absent.",
+                     LEVEL_TOLERANT, NULL),
+        [RULE_KEPT_AS_TEXT] = RULE("kept-as-text", "An unknown dimension of a sample is kept as it was written.",
+                                   LEVEL_TOLERANT, NULL),
+        [RULE_LEFT_OUT] = RULE("left-out", "An optional member that cannot be read is left out.", LEVEL_REPAIR, NULL),
+        [RULE_ITEM_LEFT_OUT] =
+                RULE("item-left-out", "An item of a list that cannot be read is left out.", LEVEL_REPAIR, NULL),
 };
 
 const char *repair_rule_name(int32_t rule)
