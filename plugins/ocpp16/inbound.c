@@ -4,8 +4,8 @@
  * becomes on the wire.
  */
 #include "frame.h"
-#include "journal.h"
 #include "interop.h"
+#include "journal.h"
 #include "messages.h"
 #include "metrics.h"
 #include "outbound.h"

@@ -21,8 +21,8 @@
  *      journal*.c       every frame, for people who look for a fault
  */
 #include "ocpp16.h"
-#include "journal.h"
 #include "interop.h"
+#include "journal.h"
 #include "shapes.h"
 #include "validation.h"
 
