@@ -96,6 +96,16 @@ bb_str request_base_url(const struct bb_request *req)
 
 /* --- from the target to the route --- */
 
+/* No name of anything has control characters; what would come of them in a header, a log or a terminal is not left to
+ * each handler. */
+static int is_text(bb_str s)
+{
+        for (size_t i = 0; i < s.len; i++)
+                if ((unsigned char)s.ptr[i] < ' ' || s.ptr[i] == 0x7f)
+                        return 0;
+        return str_utf8_valid(s);
+}
+
 static bb_err decode_segment(bb_str raw, bb_str *ret)
 {
         char *text = arena_alloc(arena_current, raw.len + 1);
@@ -103,7 +113,7 @@ static bb_err decode_segment(bb_str raw, bb_str *ret)
 
         TRY(str_percent_decode(raw, 0, text, &len));
         *ret = (bb_str){.ptr = text, .len = len};
-        return str_utf8_valid(*ret) ? BB_OK : BB_E_INVALID;
+        return is_text(*ret) ? BB_OK : BB_E_INVALID;
 }
 
 static void split_target(struct bb_request *req)
@@ -196,6 +206,26 @@ static bb_err check_handshake(struct bb_request *req)
         return fit == ROUTER_TLS_MISDIRECTED && !req->via_proxy ? BB_E_DENIED : BB_OK;
 }
 
+/* "/t/<tenant>" or the host; *ret_skip segments are the prefix. The prefix is taken as it is spelled, never decoded: a
+ * proxy in front that lets some tenants through compares text. A path that begins with "t" otherwise is nobody's. */
+static bb_err find_tenant(struct bb_request *req, const bb_str *segments, const bb_str *raw, size_t count,
+                          size_t *ret_skip)
+{
+        req->prefix = BB_STR("");
+        if (!bb_str_is(segments[0], "t")) {
+                req->tenant = router_world.tenant_by_host(req->wire->host);
+                return req->tenant != NULL ? BB_OK : BB_E_NOT_FOUND;
+        }
+        if (count < 2 || !bb_str_eq(raw[0], segments[0]) || !bb_str_eq(raw[1], segments[1]))
+                return BB_E_NOT_FOUND;
+        if (count > 2 && bb_str_is(segments[2], "t"))
+                return BB_E_NOT_FOUND;
+        req->tenant = router_world.tenant_by_id(segments[1]);
+        req->prefix = arena_print(arena_current, "/t/%.*s", BB_FMT(raw[1]));
+        *ret_skip = 2;
+        return req->tenant != NULL ? BB_OK : BB_E_NOT_FOUND;
+}
+
 bb_err request_locate(struct bb_request *req)
 {
         static const bb_str root = {.ptr = "", .len = 0};
@@ -204,16 +234,7 @@ bb_err request_locate(struct bb_request *req)
 
         split_target(req);
         TRY(split_path(req->raw_path, segments, raw, &count));
-        req->prefix = BB_STR("");
-        if (count >= 2 && bb_str_is(segments[0], "t")) {
-                req->tenant = router_world.tenant_by_id(segments[1]);
-                req->prefix = arena_print(arena_current, "/t/%.*s", BB_FMT(raw[1]));
-                skip = 2;
-        } else {
-                req->tenant = router_world.tenant_by_host(req->wire->host);
-        }
-        if (req->tenant == NULL)
-                return BB_E_NOT_FOUND;
+        TRY(find_tenant(req, segments, raw, count, &skip));
         TRY(check_handshake(req));
         if (count == skip) { /* "/t/<tenant>" alone is its root */
                 req->path = BB_STR("/");

@@ -46,8 +46,9 @@ static bb_err step_locate(struct bb_request *req)
         bb_err err = request_locate(req);
 
         if (err == BB_E_INVALID)
-                return problem_set(&req->response, err, 400, "invalid-path",
-                                   BB_STR("The path is not well-formed percent-encoded UTF-8."));
+                return problem_set(
+                        &req->response, err, 400, "invalid-path",
+                        BB_STR("The path is not well-formed percent-encoded UTF-8, or has control characters."));
         if (err == BB_E_DENIED)
                 return problem_set(&req->response, err, 421, "misdirected-request",
                                    BB_STR("This network asks for another TLS connection: one that is opened under its "

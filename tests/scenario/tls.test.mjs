@@ -63,10 +63,10 @@ after(async () => {
 });
 
 /** One request on a connection of its own, or on `agent`'s. */
-function ask({ sni, host = sni ?? 'shared.test', prefix = '', client, agent = false, at = port }) {
+function ask({ sni, host = sni ?? 'shared.test', prefix = '', client, headers, agent = false }) {
   return new Promise((resolve, reject) => {
     const request = https.request({
-      host: '127.0.0.1', port: at, servername: sni ?? '', path: `${prefix}/v1/whoami`, headers: { host }, agent, ca: read('web.crt'),
+      host: '127.0.0.1', port, servername: sni ?? '', path: `${prefix}/v1/whoami`, headers: { host, ...headers }, agent, ca: read('web.crt'),
       checkServerIdentity: () => undefined, ...(client ? { cert: read(`${client}.crt`), key: read(`${client}.key`) } : {}),
     }, (response) => {
       const parts = [];
@@ -146,6 +146,8 @@ test('an open connection does not outlive the rules that it was opened by; a tru
     await sleep(100);
     assert.deepEqual(await ask({ sni: 'shared.test', host: 'beta.test', client: 'station-beta' }), { status: 200, text: '[]' });
     assert.equal((await fetch(`${busbar.base('beta')}/v1/whoami`)).status, 200);
+    const proxied = { sni: 'beta.test', client: 'station-beta', headers: { 'x-forwarded-for': '192.0.2.7' } };
+    assert.deepEqual(await ask(proxied), { status: 200, text: '[]' }, "a proxy's certificate is not its clients'");
   } finally {
     agent.destroy();
   }

@@ -36,6 +36,18 @@ TELLS(tell_param, "param")
 TELLS(tell_rest, "rest")
 TELLS(tell_put, "put")
 
+TELLS(tell_catch_all, "catch-all")
+
+/* As handlers do that make an object under the id they were given. */
+static bb_err tell_place(bb_request *req, bb_response *res)
+{
+        bb_response_status(res, 201);
+        bb_response_header(
+                res, "Location",
+                bb_print("%.*s/places/%.*s", BB_FMT(bb_request_base_url(req)), BB_FMT(bb_request_param(req, "id"))));
+        return BB_OK;
+}
+
 static bb_err fail_as_asked(bb_request *req, bb_response *res)
 {
         int64_t code = 0;
@@ -178,6 +190,7 @@ static const struct bb_route station_routes[] = {
         {.method = "GET", .path = "/socket", .handle = never, .flags = BB_ROUTE_WEBSOCKET},
         {.method = "GET", .path = "/socket/{id}", .handle = take_socket, .flags = BB_ROUTE_WEBSOCKET},
         {.method = "GET", .path = "/long", .handle = wait_long},
+        {.method = "POST", .path = "/places/{id}", .handle = tell_place, .flags = BB_ROUTE_RAW_BODY},
 };
 
 static const struct bb_route export_routes[] = {
@@ -185,6 +198,13 @@ static const struct bb_route export_routes[] = {
         {.method = "POST", .path = "/only", .handle = tell_literal},
         {.method = "GET", .path = "/tell/exports", .handle = tell_literal},
 };
+
+static void export_again(void)
+{
+        router_remove_plugin(EXPORT);
+        assert_int_equal(http_ops.routes(EXPORT, export_routes, BB_COUNT(export_routes), sizeof(export_routes[0])),
+                         BB_OK);
+}
 
 /* --- paths --- */
 
@@ -309,6 +329,89 @@ static void a_prefix_wins_over_the_host(void **state)
         assert_str(body_member("base_url"), "http://nord.test:8080");
 }
 
+/* Whoever stands in front and lets some tenants through must not be fooled by another spelling. */
+static void the_prefix_has_one_spelling(void **state)
+{
+        static const char *const unknown[] = {
+                "/t//only",
+                "/t/",
+                "/t",
+                "/t/nord%2Fonly",
+                "/t/nord%2fonly/x",
+                "/%74/nord/only",
+                "/t/%6eord/only",
+                "/t/NORD/only",
+                "//t/nord/only",
+                "/t/./nord/only",
+                "/t/x/../nord/only",
+                "/t/x/%2e%2e/only",
+                "/t/nord/t/sued/only",
+                "/t/nord/t/nord",
+                "/t/nord/%74/sued/only",
+                "/t/nord;x=1/only",
+                "/t/nord%20/only",
+                "/t/nord/../sued/on",
+                "/t/nord%00/only",
+                "/t/nord./only",
+                "/t/nord:80/only",
+        };
+
+        static const struct bb_route catch_all[] = {
+                {.method = "GET", .path = "/{name}", .handle = tell_catch_all},
+                {.method = "GET", .path = "/{name}/{rest...}", .handle = tell_catch_all}};
+
+        (void)state;
+        assert_int_equal(http_ops.routes(EXPORT, catch_all, BB_COUNT(catch_all), sizeof(catch_all[0])), BB_OK);
+        assert_int_equal(ask("GET", "/t/nord/only", NULL, NULL), 200);
+        assert_int_equal(ask("GET", "/any/thing", NULL, NULL), 200);
+        assert_body("catch-all");
+        for (size_t i = 0; i < BB_COUNT(unknown); i++) {
+                ask_host("nord.test", "GET", unknown[i], NULL, NULL);
+                if (last.status != 404 && last.status != 400)
+                        fail_msg("%s: %d", unknown[i], last.status);
+        }
+        export_again();
+}
+
+static void a_host_has_many_spellings(void **state)
+{
+        static const char *const same[] = {"nord.test",  "NORD.Test",     "nord.test:8080",
+                                           "nord.test.", "nord.test.:80", "nord.test:"};
+        static const char *const others[] = {"nord.test..", "xnord.test", "nord.test.evil.test", "nord", "nord_test"};
+        static const char *const bad[] = {
+                ".nord.test",  "nord.test:x", "nord.test:-1",        "nord.test:65536", "nord.test:1:2",
+                "a@nord.test", "nord.test/x", "nord.test,sued.test", "nord.test sued",  "nord.test%2e",
+                "[::1",        "[::1]x",      "<nord.test>",         "\"nord.test\"",   "n\xc3\xb6rd.test"};
+
+        (void)state;
+        for (size_t i = 0; i < BB_COUNT(same); i++)
+                assert_int_equal(ask_host(same[i], "GET", "/only", NULL, NULL), 200);
+        for (size_t i = 0; i < BB_COUNT(others); i++)
+                assert_int_equal(ask_host(others[i], "GET", "/only", NULL, NULL), 404);
+        for (size_t i = 0; i < BB_COUNT(bad); i++)
+                if (ask_host(bad[i], "GET", "/only", NULL, NULL) != 400)
+                        fail_msg("%s: %d", bad[i], last.status);
+        assert_int_equal(ask("GET", "/only", "Host: sued.test\r\n", NULL), 400);
+        /* The target's host, when it has one, is the one that counts (RFC 9112 §3.2.2). */
+        ask_host("nord.test", "GET", "http://sued.test/v1/exports", NULL, NULL);
+        assert_problem(404, "not-found");
+}
+
+static void a_path_writes_no_headers(void **state)
+{
+        static const char *const bad[] = {"/places/a%0d%0aX-Injected:%201", "/places/a%0Ab", "/places/%09",
+                                          "/places/%7f", "/tell/%1b%5b2J"};
+
+        (void)state;
+        assert_int_equal(ask("POST", "/t/nord/places/a%C3%BC", NULL, ""), 201);
+        assert_str(reply_header("location"), "http://nord.test/t/nord/places/aü");
+        for (size_t i = 0; i < BB_COUNT(bad); i++) {
+                ask(bad[i][1] == 'p' ? "POST" : "GET", bad[i], NULL, NULL);
+                assert_problem(400, "invalid-path");
+                assert_null(reply_header("x-injected").ptr);
+        }
+}
+
 static void a_plugin_that_the_tenant_lacks_hides_nothing(void **state)
 {
         (void)state;
@@ -321,6 +424,10 @@ static void a_plugin_that_the_tenant_lacks_hides_nothing(void **state)
 static void who_stands_behind_a_trusted_proxy(void **state)
 {
         static const char forwarded[] = "X-Forwarded-For: 6.6.6.6, 192.0.2.7, 10.0.0.1\r\nX-Forwarded-Proto: https\r\n";
+        static const char *const nonsense[] = {"nonsense",     "",        ",",     "[]",        "[::1",
+                                               "fe80::1%eth0", "1.2.3",   "0x7f1", "1.2.3.4.5", "192.0.2.7 ;",
+                                               "unknown",      "_hidden", "[:]:1", "::1::",     "1.2.3.4/8",
+                                               "\"10.0.0.1\""};
 
         (void)state;
         ask("GET", "/tell/1", forwarded, NULL);
@@ -333,8 +440,13 @@ static void who_stands_behind_a_trusted_proxy(void **state)
         assert_str(body_member("base_url"), "https://nord.test");
         ask("GET", "/tell/1", "X-Forwarded-For: 192.0.2.9\r\nX-Forwarded-For: [2001:db8::1]:99\r\n", NULL);
         assert_str(body_member("remote"), "2001:db8::1");
-        ask("GET", "/tell/1", "X-Forwarded-For: 192.0.2.9, nonsense\r\n", NULL);
+        for (size_t i = 0; i < BB_COUNT(nonsense); i++) {
+                ask("GET", "/tell/1", bb_print("X-Forwarded-For: 192.0.2.9, %s\r\n", nonsense[i]).ptr, NULL);
+                assert_str(body_member("remote"), "127.0.0.1");
+        }
+        ask("GET", "/tell/1", "X-Forwarded-For:\r\nX-Forwarded-Proto: https, http\r\n", NULL);
         assert_str(body_member("remote"), "127.0.0.1");
+        assert_str(body_member("tls"), "0");
         world_trusts_loopback = 0;
 }
 
@@ -493,8 +605,7 @@ static void an_absent_plugin_keeps_its_routes(void **state)
         ask("GET", "/absent/7", NULL, NULL);
         assert_problem(404, "not-found");
         world_export_is_down = 0;
-        assert_int_equal(http_ops.routes(EXPORT, export_routes, BB_COUNT(export_routes), sizeof(export_routes[0])),
-                         BB_OK);
+        export_again();
 }
 
 /* --- parameters and bodies --- */
@@ -541,6 +652,28 @@ static void a_query_holds_declared_parameters_once(void **state)
         assert_problem(400, "invalid-parameter");
         ask("GET", "/list?name=%0", NULL, NULL);
         assert_problem(400, "invalid-parameter");
+}
+
+static void a_long_query_is_bounded_work(void **state)
+{
+        struct buf target = {.ptr = NULL};
+
+        (void)state;
+        buf_add_c(&target, "/list?");
+        while (target.len < 8000)
+                buf_add_c(&target, "&");
+        buf_add_char(&target, '\0');
+        assert_int_equal(ask("GET", target.ptr, NULL, NULL), 200);
+        for (char *c = target.ptr + 6; c + 8 < target.ptr + 8000; c += 8)
+                memcpy(c, "&name=a1", 8);
+        ask("GET", target.ptr, NULL, NULL);
+        assert_problem(400, "invalid-parameter");
+        target.len--;
+        while (target.len < 9000)
+                buf_add_c(&target, "a");
+        buf_add_char(&target, '\0');
+        assert_int_equal(ask("GET", target.ptr, NULL, NULL), 414);
+        buf_free(&target);
 }
 
 static void a_body_is_json_of_the_right_shape(void **state)
@@ -849,6 +982,9 @@ int main(void)
                 cmocka_unit_test(head_is_a_get_without_its_body),
                 cmocka_unit_test(what_is_not_ours_does_not_exist),
                 cmocka_unit_test(a_prefix_wins_over_the_host),
+                cmocka_unit_test(the_prefix_has_one_spelling),
+                cmocka_unit_test(a_host_has_many_spellings),
+                cmocka_unit_test(a_path_writes_no_headers),
                 cmocka_unit_test(a_plugin_that_the_tenant_lacks_hides_nothing),
                 cmocka_unit_test(who_stands_behind_a_trusted_proxy),
                 cmocka_unit_test(a_connection_made_for_another_tenant_is_misdirected),
@@ -860,6 +996,7 @@ int main(void)
                 cmocka_unit_test(while_nobody_knows_people_a_key_is_not_wrong),
                 cmocka_unit_test(an_absent_plugin_keeps_its_routes),
                 cmocka_unit_test(a_query_holds_declared_parameters_once),
+                cmocka_unit_test(a_long_query_is_bounded_work),
                 cmocka_unit_test(a_body_is_json_of_the_right_shape),
                 cmocka_unit_test(a_handler_may_decode_by_itself),
                 cmocka_unit_test(a_raw_body_is_left_alone_up_to_its_limit),
