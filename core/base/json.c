@@ -99,7 +99,7 @@ static const char *syntax_text(const json_error_t *error)
 
 bb_err json_parse(bb_str text, bb_json **ret, struct bb_fault *ret_fault)
 {
-        struct bb_fault ignored, *fault = ret_fault != NULL ? ret_fault : &ignored;
+        struct bb_fault ignored = {.kind = BB_FAULT_NONE}, *fault = ret_fault != NULL ? ret_fault : &ignored;
         json_error_t error;
         const char *wrong;
         json_t *value;

@@ -375,7 +375,7 @@ static bb_err decode_object(const struct bb_shape *s, const json_t *object, char
 
 bb_err shape_decode(const struct bb_shape *s, const bb_json *value, void *ret_struct, struct bb_fault *ret_fault)
 {
-        struct bb_fault ignored, *fault = ret_fault != NULL ? ret_fault : &ignored;
+        struct bb_fault ignored = {.kind = BB_FAULT_NONE}, *fault = ret_fault != NULL ? ret_fault : &ignored;
 
         *fault = (struct bb_fault){.path = BB_STR("")};
         memset(ret_struct, 0, s->struct_size);

@@ -77,8 +77,8 @@ static void run_migration(void *arg)
         m->err = db_migrate(&m->config, &m->why);
 }
 
-/* The same for every life of the worker of this state folder, so that what it leaves behind at a crash is taken up again
- * at once, not when the leases run out. */
+/* The same for every life of the worker of this state folder, so that what it leaves behind at a crash is taken up
+ * again at once, not when the leases run out. */
 static const char *node_name(void)
 {
         uint8_t digest[32];

@@ -10,10 +10,10 @@
 
 enum { FRAME_CALL = 2, FRAME_RESULT = 3, FRAME_ERROR = 4 };
 
-#define FRAME_ID_CHARS 36    /* §4.1.4 */
+#define FRAME_ID_CHARS 36       /* §4.1.4 */
 #define FRAME_LONG_ID_CHARS 255 /* what is put up with (validation.c) */
-#define FRAME_ECHO_BYTES 255 /* an id longer than this is not repeated in an error */
-#define FRAME_TEXT_CHARS 255 /* of an errorDescription, §4.2.3 */
+#define FRAME_ECHO_BYTES 255    /* an id longer than this is not repeated in an error */
+#define FRAME_TEXT_CHARS 255    /* of an errorDescription, §4.2.3 */
 
 struct frame {
         int32_t type; /* FRAME_… */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What is counted: ocpp_messages_total{action,direction,result}, ocpp_message_seconds{action}, ocpp_connections,
- * ocpp_repairs_total{rule} and ocpp_refused_total{reason}. Labels come from our own tables only, so their number is bounded.
+ * ocpp_repairs_total{rule} and ocpp_refused_total{reason}. Labels come from our own tables only, so their number is
+ * bounded.
  */
 #ifndef OCPP16_METRICS_H
 #define OCPP16_METRICS_H
