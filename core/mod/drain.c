@@ -5,6 +5,7 @@
  */
 #include "mod/firm.h"
 #include "mod/server.h"
+#include "net/router.h"
 #include "rt/loop.h"
 #include <stdlib.h>
 #include <unistd.h>
@@ -57,6 +58,7 @@ static void drain(void *arg)
 
         (void)arg;
         listen_drain(config->websockets_per_second);
+        router_cancel_endless();
         while (listen_connections() > 0 && bb_mono_ms() < deadline)
                 if (firm_sleep(LOOK_MS) < 0)
                         break;

@@ -287,3 +287,13 @@ void router_cancel_group(const bb_plugin_ref *who, const bb_tenant *tenant)
                         bb_task_cancel(req->task);
         }
 }
+
+void router_cancel_endless(void)
+{
+        LIST_EACH (item, &under_way) {
+                struct bb_request *req = LIST_OF(struct bb_request, under_way, item);
+
+                if (req->route->flags & BB_ROUTE_ENDLESS)
+                        bb_task_cancel(req->task);
+        }
+}

@@ -99,6 +99,7 @@ static const struct bb_route routes[] = {
          .path = "/v1/stations/{station}/messages/live",
          .permission = "stations:read",
          .handle = journal_live,
+         .flags = BB_ROUTE_ENDLESS,
          .summary = "The same as it passes: Server-Sent Events (text/event-stream)"},
 };
 

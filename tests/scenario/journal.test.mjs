@@ -3,9 +3,8 @@
 // The message journal: what was said is found again, in pairs, without its secrets, by its own tenant only; it can be
 // watched as it passes; and a database that is away costs frames of the journal and nothing else.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
-import { Busbar, WebSocket, sleep, until } from './lib.mjs';
+import { Busbar, WebSocket, postgresPids, sleep, until } from './lib.mjs';
 
 let busbar;
 before(async () => {
@@ -217,8 +216,7 @@ const dropped = async () => {
 
 test('a database that is stuck costs frames of the journal and slows nothing', async () => {
   const station = await raw('north', 'STUCK');
-  const postmaster = Number(busbar.sql("select pg_read_file('postmaster.pid')")[0][0]);
-  const pids = [postmaster, ...execFileSync('ps', ['-o', 'pid=', '--ppid', String(postmaster)], { encoding: 'utf8' }).split('\n').filter(Boolean).map(Number)];
+  const pids = postgresPids(busbar);
   const signal = (name) => { for (const pid of pids) try { process.kill(pid, name); } catch { /* ended meanwhile */ } };
   assert.equal(await dropped(), 0);
   signal('SIGSTOP');
@@ -247,8 +245,12 @@ test('a database that is stuck costs frames of the journal and slows nothing', a
 test('what waits is written before the program ends, and what is old goes', async () => {
   const station = await raw('north', 'END');
   await station.say([2, 'last', 'Heartbeat', {}]);
+  const live = await tail('END');
+  const told = Date.now();
   busbar.process.kill('SIGTERM');
   await busbar.exited;
+  assert.ok(Date.now() - told < 15000, 'an open live tail does not hold up the end');
+  live.close();
   await busbar.launch();
   assert.deepEqual((await list('END')).items.map((m) => m.message_id), ['last', 'last']);
   busbar.sql("set busbar.tenant = 'north'; insert into ocpp16.message select 'north', 'END', now() - interval '31 days', n, 1, false, 2, 'Heartbeat', 'old', null, '{}', 1, false from generate_series(1, 7000) as n");

@@ -203,6 +203,20 @@ export class Busbar {
   }
 }
 
+const parentOf = (pid) => {
+  try {
+    return Number(fs.readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/.*\) \S /s, '').split(' ')[0]);
+  } catch {
+    return 0; // ended meanwhile
+  }
+};
+
+/** Every process of the private PostgreSQL. */
+export function postgresPids(busbar) {
+  const postmaster = Number(busbar.sql("select pg_read_file('postmaster.pid')")[0][0]);
+  return [postmaster, ...fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name) && parentOf(name) === postmaster).map(Number)];
+}
+
 /** The rows of the first sheet of a workbook, read by openpyxl: an array of arrays; dates as ISO text. */
 export function readWorkbook(bytes) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'bb-xlsx-'));

@@ -4,9 +4,8 @@
 // closed socket costs them nothing and an error would; new ones get 503 with Retry-After; afterwards everything
 // goes on, and what was repeated is stored once.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
-import { Busbar, WebSocket, sleep, until } from './lib.mjs';
+import { Busbar, WebSocket, postgresPids, sleep, until } from './lib.mjs';
 
 let busbar;
 before(async () => {
@@ -15,7 +14,6 @@ before(async () => {
 });
 after(async () => { await busbar?.stop(); });
 
-const postgres = (postmaster) => [postmaster, ...execFileSync('ps', ['-o', 'pid=', '--ppid', String(postmaster)], { encoding: 'utf8' }).split('\n').filter(Boolean).map(Number)];
 const signal = (pids, name) => { for (const pid of pids) try { process.kill(pid, name); } catch { /* ended meanwhile */ } };
 
 async function connect(id) {
@@ -33,7 +31,7 @@ async function connect(id) {
 test('a database that is stuck costs time and nothing else', async () => {
   const station = await connect('HELD'), idle = await connect('IDLE');
   const start = { connectorId: 1, idTag: 'CARD1', meterStart: 5, timestamp: '2026-10-05T10:00:00Z' };
-  const pids = postgres(Number(busbar.sql("select pg_read_file('postmaster.pid')")[0][0]));
+  const pids = postgresPids(busbar);
   signal(pids, 'SIGSTOP');
   const began = Date.now();
   let newcomer;
