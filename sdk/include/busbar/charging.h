@@ -344,15 +344,21 @@ struct bb_charging_ops {
         bb_err (*review_list)(bb_str after, size_t limit, struct bb_aside **ret, size_t *ret_count);
 };
 
-/* Durable events of this contract: topic, key, payload.
- *   station.connected, station.disconnected   station id     {"station_id", "reason"?}
- *   station.booted                            station id     {"station_id", "vendor", "model", "firmware_version"}
- *   connector.status                          station id     {"station_id", "connector_id", "status", "error_code",
- * "at"} session.started, session.ended            session id     {"session_id", "station_id", "connector_id",
- * "token_uid", …} cdr.created                               session id     {"cdr_id", "session_id"} session.review
- * station id     {"station_id", "session_id"?, "reason"}; of one station a few a minute at most: review_list has every
- * report station.clock                             station id     {"station_id", "clock_drift_ms"}: off by more than 5
- * minutes
+/* Durable events of this contract: topic, key, and the members of the payload. Those with "?" are left out when there
+ * is nothing to say; times are text ("2026-01-31T12:00:00.000Z").
+ *
+ *   station.connected      station id   station_id, remote?
+ *   station.disconnected   station id   station_id, reason?
+ *   station.booted         station id   station_id, vendor?, model?, firmware_version?
+ *   station.clock          station id   station_id, clock_drift_ms: it is off by more than five minutes
+ *   connector.status       station id   station_id, connector_id, status ("Charging"), error_code?, at
+ *   session.started        session id   session_id, station_id, connector_id, location_id?, token_uid, transaction_id,
+ *                                       started_at, meter_start_wh, review?
+ *   session.ended          session id   session_id, station_id, connector_id, location_id?, token_uid, transaction_id,
+ *                                       started_at, ended_at, energy_wh, reason?, review?
+ *   session.review         station id   station_id, session_id?, reason; of one station a few a minute at most:
+ *                                       review_list has every report
+ *   cdr.created            session id   cdr_id, session_id; after session.ended, but not for a session with a review
  */
 
 #endif
