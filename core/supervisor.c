@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,6 +30,8 @@
 #define KILL_AFTER_MS 30000 /* beyond the worker's own time limit */
 #define DATABASE_LOOK_MS 50
 #define TRACE_MOST (256u << 10)
+#define LOCK_TRIES 50
+#define LOCK_EACH_US 100000
 
 static struct supervisor {
         const char *config_path;
@@ -459,9 +462,31 @@ static void take_signals(void)
         signal(SIGPIPE, SIG_IGN);
 }
 
+/* One busbard a state folder: two would take the database from under each other. Held until this process ends; one that
+ * is just ending is waited for. */
+static bb_err lock_state_folder(void)
+{
+        char *path = in_state_folder("busbard.lock");
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        bb_err err = BB_E_IO;
+
+        for (int i = 0; fd >= 0 && i < LOCK_TRIES && err < 0; i++) {
+                if (i > 0)
+                        usleep(LOCK_EACH_US);
+                err = flock(fd, LOCK_EX | LOCK_NB) == 0 ? BB_OK : BB_E_BUSY;
+        }
+        if (err < 0)
+                bb_log(BB_ERROR, "supervisor.not_alone",
+                       fd < 0 ? strerror(errno) : "another busbard runs on this state folder",
+                       bb_kv_cstr("file", path));
+        free(path);
+        return err;
+}
+
 static bb_err prepare(void)
 {
         TRY(status_make_folder(super.config->server.state_folder));
+        TRY(lock_state_folder());
         super.quarantine_file = in_state_folder("quarantine.json");
         super.crash_folder = in_state_folder("crashes");
         super.status_file = in_state_folder("busbard.json");

@@ -91,6 +91,13 @@ test('health, readiness and metrics are on a listener of their own', async () =>
   assert.equal((await fetch(`http://127.0.0.1:${busbar.port}/metrics`)).status, 404);
 });
 
+test('a second busbard on the same state folder is refused, and the first goes on', async () => {
+  const second = spawnSync(path.join(build, 'busbard'), ['-c', busbar.config], { encoding: 'utf8', timeout: 30000 });
+  assert.notEqual(second.status, 0);
+  assert.match(second.stdout + second.stderr, /another busbard runs on this state folder/);
+  assert.equal((await busbar.api('north', 'GET', '/v1/stations')).status, 200);
+});
+
 test('a worker that dies is replaced within seconds, and the stations come back', async () => {
   const { worker_pid: old } = busbar.info;
   process.kill(old, 'SIGABRT'); // a crash that leaves the sanitizers' handlers alone
