@@ -127,6 +127,20 @@ const char *key_bootstrap_fault(bb_str text)
         return "bootstrap_key must be bb_live_, 12 letters or digits, _, and 40 letters or digits";
 }
 
+/* A key that was revoked stays so: the file cannot bring it back, and whoever relies on it should hear why. */
+static BB_AWAIT bb_err warn_if_revoked(bb_str id)
+{
+        bb_rows *rows;
+
+        TRY(bb_db_query(&rows, "select 1 from identity.api_key where id = $1 and revoked_at is not null", BB_TEXT(id)));
+        if (bb_rows_count(rows) > 0)
+                bb_log(BB_WARN, "identity.bootstrap_key",
+                       "the bootstrap_key of the configuration was revoked and lets nobody in: take it out, or put "
+                       "another one there",
+                       bb_kv_str("key_id", id));
+        return BB_OK;
+}
+
 BB_AWAIT bb_err key_bootstrap(bb_str text)
 {
         struct key_text key;
@@ -134,9 +148,10 @@ BB_AWAIT bb_err key_bootstrap(bb_str text)
 
         TRY(key_split(text, &key));
         TRY(key_mac(&key, mac));
-        return bb_db_query(NULL,
-                           "insert into identity.api_key (id, name, mac, scopes) values ($1, 'bootstrap', $2, '{*}') "
-                           "on conflict (tenant_id, id) do update set mac = excluded.mac "
-                           "where identity.api_key.mac <> excluded.mac",
-                           BB_TEXT(key.id), BB_BYTES(((bb_str){.ptr = (const char *)mac, .len = sizeof(mac)})));
+        TRY(bb_db_query(NULL,
+                        "insert into identity.api_key (id, name, mac, scopes) values ($1, 'bootstrap', $2, '{*}') "
+                        "on conflict (tenant_id, id) do update set mac = excluded.mac "
+                        "where identity.api_key.mac <> excluded.mac",
+                        BB_TEXT(key.id), BB_BYTES(((bb_str){.ptr = (const char *)mac, .len = sizeof(mac)}))));
+        return warn_if_revoked(key.id);
 }

@@ -48,8 +48,9 @@ static const struct bb_field new_fields[] = {
          FIELD(scopes),
          .min = 1,
          .max = 60,
-         .about = "Of the form area:verb, area:* or *; none that the caller lacks."},
-        {.name = "expires_at", .type = BB_T_TIME, FIELD(expires_ms)},
+         .about = "Of the form area:verb, area:* or *, in lower-case letters, digits and underscores; none that the "
+                  "caller lacks."},
+        {.name = "expires_at", .type = BB_T_TIME, FIELD(expires_ms), .about = "In the future; absent: never."},
 };
 BB_SHAPE(NewApiKey, api_key, 0, "What a new key is to be.", new_fields);
 enum { NEW_EXPIRES = 2 };
@@ -77,6 +78,20 @@ static struct bb_array scopes_of(bb_str joined)
         return (struct bb_array){.items = items, .count = count};
 }
 
+/* The key before a page, by which the next one begins. */
+static BB_AWAIT bb_err check_cursor(bb_str after, bb_response *res)
+{
+        bb_rows *rows;
+
+        if (after.ptr == NULL)
+                return BB_OK;
+        TRY(bb_db_query(&rows, "select 1 from identity.api_key where id = $1", BB_TEXT(after)));
+        if (bb_rows_count(rows) > 0)
+                return BB_OK;
+        return bb_problem(res, BB_E_INVALID, 400, "bad-cursor",
+                          BB_STR("The query parameter cursor is not one that this list gave out."));
+}
+
 static struct api_key key_of(const bb_rows *rows, size_t row)
 {
         struct api_key key = {.id = bb_row_str(rows, row, 0),
@@ -100,6 +115,7 @@ BB_AWAIT bb_err keys_list(bb_request *req, bb_response *res)
         bb_str after;
 
         TRY(bb_page(req, res, &limit, &after));
+        TRY(check_cursor(after, res));
         TRY(bb_db_query(&rows,
                         "select id, name, array_to_string(scopes, ' '), created_at, expires_at, last_used_at, "
                         "last_used_from, revoked_at from identity.api_key k "
@@ -123,7 +139,9 @@ static bb_err check_scopes(bb_request *req, const struct bb_array *scopes, bb_re
 
         for (size_t i = 0; i < scopes->count; i++) {
                 if (!scope_valid(scope[i])) {
-                        bb_problem_field(res, bb_print("/scopes/%zu", i), BB_STR("must be area:verb, area:* or *"));
+                        bb_problem_field(res, bb_print("/scopes/%zu", i),
+                                         BB_STR("must be area:verb, area:* or *; area and verb are of lower-case "
+                                                "letters, digits and underscores"));
                         return bb_problem(res, BB_E_INVALID, 422, "validation-failed",
                                           BB_STR("A scope has another form."));
                 }
@@ -136,6 +154,21 @@ static bb_err check_scopes(bb_request *req, const struct bb_array *scopes, bb_re
         return BB_OK;
 }
 
+static bb_err check_new(bb_request *req, const struct api_key *key, bb_response *res)
+{
+        /* What an Idempotency-Key repeats is stored for a day, and this answer holds a secret that is stored nowhere.
+         */
+        if (bb_request_header(req, "idempotency-key").ptr != NULL)
+                return bb_problem(res, BB_E_INVALID, 400, "idempotency-not-supported",
+                                  BB_STR("A new key's answer is kept nowhere, so it cannot be repeated: leave "
+                                         "Idempotency-Key out."));
+        TRY(check_scopes(req, &key->scopes, res));
+        if (!BB_PRESENT(key, NEW_EXPIRES) || key->expires_ms > bb_now_ms())
+                return BB_OK;
+        bb_problem_field(res, BB_STR("/expires_at"), BB_STR("must be in the future"));
+        return bb_problem(res, BB_E_INVALID, 422, "validation-failed", BB_STR("The key would have expired already."));
+}
+
 /* POST /v1/api-keys */
 BB_AWAIT bb_err keys_create(bb_request *req, bb_response *res)
 {
@@ -144,7 +177,7 @@ BB_AWAIT bb_err keys_create(bb_request *req, bb_response *res)
         uint8_t mac[BB_MAC_BYTES];
 
         TRY(bb_request_decode(req, &NewApiKey, &key, res));
-        TRY(check_scopes(req, &key.scopes, res));
+        TRY(check_new(req, &key, res));
         int32_t expires = (int32_t)BB_PRESENT(&key, NEW_EXPIRES);
 
         key.secret = key_random(&text);
@@ -169,18 +202,48 @@ BB_AWAIT bb_err keys_create(bb_request *req, bb_response *res)
         return BB_OK;
 }
 
+/* Whoever may revoke a key could have made it. */
+static BB_AWAIT bb_err check_revocable(bb_request *req, bb_str id, bb_response *res)
+{
+        bb_rows *rows;
+        struct bb_array scopes;
+
+        TRY(bb_db_query(&rows, "select array_to_string(scopes, ' ') from identity.api_key where id = $1", BB_TEXT(id)));
+        if (bb_rows_count(rows) == 0)
+                return BB_E_NOT_FOUND;
+        scopes = scopes_of(bb_row_str(rows, 0, 0));
+        for (size_t i = 0; i < scopes.count; i++) {
+                if (!bb_request_allowed(req, bb_str_c(((const bb_str *)scopes.items)[i])))
+                        return bb_problem(res, BB_E_DENIED, 403, "scope-beyond-own",
+                                          BB_STR("A key cannot revoke one that has scopes which it lacks itself."));
+        }
+        return BB_OK;
+}
+
+#define USABLE_FULL_KEY "'*' = any(scopes) and revoked_at is null and (expires_at is null or expires_at > now())"
+
 /* DELETE /v1/api-keys/{id} */
 BB_AWAIT bb_err keys_revoke(bb_request *req, bb_response *res)
 {
         bb_str id = bb_request_param(req, "id");
+        bb_err err;
         struct bb_stmt stmts[] = {
-                BB_STMT("update identity.api_key set revoked_at = coalesce(revoked_at, now()) where id = $1",
+                /* Two that revoke each other's key at once take turns. */
+                BB_STMT("select id from identity.api_key where " USABLE_FULL_KEY " order by id for update"),
+                BB_STMT("update identity.api_key set revoked_at = coalesce(revoked_at, now()) where id = $1 and "
+                        "(not (" USABLE_FULL_KEY ") or exists (select 1 from (select * from identity.api_key "
+                        "where id <> $1) other where " USABLE_FULL_KEY "))",
                         BB_TEXT(id)),
                 bb_audit_stmt(bb_request_actor(req), "api_key.revoke", id, BB_NONE),
         };
 
-        stmts[0].flags |= BB_STMT_MUST_HIT;
-        TRY(bb_db_run(stmts, BB_COUNT(stmts), NULL));
+        TRY(check_revocable(req, id, res));
+        stmts[1].flags |= BB_STMT_MUST_HIT;
+        err = bb_db_run(stmts, BB_COUNT(stmts), NULL);
+        if (err == BB_E_NOT_FOUND) /* it exists, and rows are never removed */
+                return bb_problem(res, BB_E_CONFLICT, 409, "last-full-key",
+                                  BB_STR("This is the last key with all scopes. Make another one first."));
+        TRY(err);
         bb_response_status(res, 204);
         return BB_OK;
 }

@@ -125,6 +125,34 @@ test('API keys are shown once, scoped, and revoked at once', async () => {
     [['api_key.create', made.body.id], ['api_key.revoke', made.body.id]]);
 });
 
+test('keys are given and taken only by those who hold as much, and one with all scopes stays', async () => {
+  const make = (body, headers) => api('POST', '/v1/api-keys', { name: 'x', ...body }, headers);
+  const refused = async (answer, status, code) => {
+    assert.equal(answer.status, status, answer.bytes.toString());
+    if (code) assert.equal(answer.body.code, code);
+    return answer.body;
+  };
+  await refused(await make({ scopes: ['a:b'] }, { 'idempotency-key': 'k' }), 400, 'idempotency-not-supported');
+  assert.equal((await refused(await make({ scopes: ['a:b'], expires_at: '2020-01-01T00:00:00Z' }), 422)).errors[0].pointer, '/expires_at');
+  assert.match((await refused(await make({ scopes: ['charge-points:read'] }), 422)).errors[0].detail, /lower-case letters, digits and underscores/);
+  const keeper = (await make({ scopes: ['api_keys:*', 'tokens:read'] })).body;
+  const equal = (await make({ scopes: ['tokens:read'] })).body;
+  const more = (await make({ scopes: ['tokens:read', 'tokens:write'] })).body;
+  const revoke = (key, id) => api('DELETE', `/v1/api-keys/${id}`, undefined, { authorization: `Bearer ${key}` });
+  await refused(await revoke(keeper.key, more.id), 403, 'scope-beyond-own');
+  assert.equal((await revoke(keeper.key, equal.id)).status, 204);
+  const full = (await api('GET', '/v1/api-keys')).body.items.filter((k) => k.scopes.includes('*') && !k.revoked_at);
+  assert.equal(full.length, 1);
+  await refused(await revoke(keeper.key, full[0].id), 403, 'scope-beyond-own');
+  await refused(await api('DELETE', `/v1/api-keys/${full[0].id}`), 409, 'last-full-key');
+  const second = (await make({ scopes: ['*'] })).body;
+  const both = await Promise.all([revoke(second.key, full[0].id), api('DELETE', `/v1/api-keys/${second.id}`)]);
+  assert.equal(both.filter((a) => a.status === 204).length, 1, both.map((a) => a.status).join());
+  busbar.sql(`update identity.api_key set revoked_at = null where tenant_id = 'north' and id = '${full[0].id}'`);
+  await refused(await api('DELETE', '/v1/api-keys/nobody'), 404);
+  await refused(await api('GET', '/v1/api-keys?cursor=6162'), 400, 'bad-cursor');
+});
+
 test('the audit log tells who changed what, newest first, page by page', async () => {
   for (let i = 0; i < 5; i++) await api('PUT', '/v1/tokens/AUDITED', { status: 'accepted', label: `n${i}` });
   const seen = [];
@@ -196,4 +224,19 @@ test('answers are compressed when the client can take it', async () => {
   assert.equal(gzip.headers['content-encoding'], 'gzip');
   assert.match(gzip.headers.vary, /accept-encoding/i);
   assert.ok(gzip.bytes * 3 < plain.bytes);
+});
+
+test('a bootstrap key that was revoked stays so, and the start says it', async () => {
+  const { key } = (await busbar.api('south', 'POST', '/v1/api-keys', { name: 'heir', scopes: ['*'] })).body;
+  const id = busbar.keys.south.slice('bb_live_'.length).split('_')[0];
+  assert.equal((await busbar.api('south', 'DELETE', `/v1/api-keys/${id}`)).status, 204);
+  const warnings = () => busbar.logLines().filter((line) => JSON.stringify(line).includes('identity.bootstrap_key'));
+  assert.equal(warnings().length, 0);
+  busbar.process.kill('SIGTERM');
+  await busbar.exited;
+  await busbar.launch();
+  assert.equal(warnings().length, 1);
+  assert.match(JSON.stringify(warnings()[0]), new RegExp(`was revoked.*${id}`));
+  assert.equal((await busbar.api('south', 'GET', '/v1/stations')).status, 401);
+  assert.equal((await busbar.api('south', 'GET', '/v1/stations', undefined, { authorization: `Bearer ${key}` })).status, 200);
 });
