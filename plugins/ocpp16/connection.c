@@ -384,6 +384,25 @@ BB_AWAIT bb_err connection_open(bb_request *req, bb_response *res)
 
 /* --- the end --- */
 
+/* Ends that say something about the station: what its sockets did wrong (RFC 6455 §7.4.1). */
+static const char *fault_of_close(int32_t code)
+{
+        static const struct {
+                int32_t code;
+                const char *text;
+        } faults[] = {{1002, "the station broke the WebSocket protocol"},
+                      {1003, "the station sent a binary message"},
+                      {1007, "the station sent text that is not UTF-8"},
+                      {1008, "the station sent too much that is not OCPP-J"},
+                      {1009, "the station sent a message that is too large"}};
+
+        for (size_t i = 0; i < BB_COUNT(faults); i++) {
+                if (faults[i].code == code)
+                        return faults[i].text;
+        }
+        return NULL;
+}
+
 /* On the loop, the last call for this socket. The reference that the socket held goes to the farewell. */
 static void connection_closed(bb_ws *ws, void *user, int32_t code, bb_str reason)
 {
@@ -392,8 +411,9 @@ static void connection_closed(bb_ws *ws, void *user, int32_t code, bb_str reason
         (void)ws;
         if (st == NULL)
                 return;
-        bb_log(BB_INFO, "ocpp.disconnected", NULL, bb_kv_str("station", station_id(st)), bb_kv_int("code", code),
-               bb_kv_str("reason", reason), bb_kv_int("epoch", st->epoch));
+        bb_log(fault_of_close(code) != NULL ? BB_WARN : BB_INFO, "ocpp.disconnected", fault_of_close(code),
+               bb_kv_str("tenant", bb_tenant_id(st->owner->tenant)), bb_kv_str("station", station_id(st)),
+               bb_kv_int("code", code), bb_kv_str("reason", reason), bb_kv_int("epoch", st->epoch));
         metrics_connections(-1);
         st->ws = NULL;
         st->close_code = code;
