@@ -30,7 +30,10 @@ static const struct bb_query_param audit_query[] = {
 static const struct bb_query_param command_query[] = {
         {.name = "timeout_ms",
          .type = BB_T_INT,
-         .about = "How long to wait for the station; 0 or absent: the driver's default."},
+         .about = "How long to wait for the station, up to 600000; 0 or absent: the driver's default."},
+};
+static const struct bb_query_param attempt_query[] = {
+        {.name = "limit", .type = BB_T_INT, .about = "How many items at most: 1 to 200, 50 when absent."},
 };
 
 #define READ(path_, scope, handler, shape, text, ...)                                                                  \
@@ -72,8 +75,8 @@ static const struct bb_route routes[] = {
         LIST("/v1/stations/{id}/connectors", "stations:read", connectors_list, Connector, "Connectors of a station"),
         PUT("/v1/stations/{id}/connectors/{connector}", "stations:write", connector_write, ConnectorChange, Connector,
             "Changes what is known of a connector"),
-        LIST("/v1/connection-attempts", "stations:read", attempts_list, ConnectionAttempt,
-             "Connections that were refused, latest first, each with its reason"),
+        READ("/v1/connection-attempts", "stations:read", attempts_list, LatestAttempts,
+             "Connections that were refused, latest first, each with its reason", BB_QUERY(attempt_query)),
         {.method = "POST",
          .path = "/v1/stations/{id}/commands/{action}",
          .permission = "commands:write",

@@ -7,6 +7,7 @@
 
 #include <busbar/charging.h>
 #include <busbar/plugin.h>
+#include <stdarg.h>
 
 extern const struct bb_charging_ops *charging BB_HIDDEN;
 
@@ -19,6 +20,10 @@ struct page {
 bb_err page_of(bb_request *, bb_response *, struct page *ret);
 /* The items as JSON, with their cursor. `last` is the key of the last item. */
 void page_send(bb_response *, const struct bb_shape *, void *items, size_t count, const struct page *, bb_str last);
+/* What a list said to this page: that it does not know the item before is the cursor's fault (400). */
+bb_err page_fault(bb_response *, const struct page *, bb_err);
+/* Sends one object. */
+void object_encode(bb_response *, const struct bb_shape *, void *object);
 /* Sends one object with its ETag, or 304. */
 bb_err object_send(bb_request *, bb_response *, const struct bb_shape *, void *object, int64_t version);
 /* What If-Match and If-None-Match: * ask of a change, as the contract's if_version. `exists` 0: there is no object. */
@@ -31,6 +36,10 @@ void changed_send(bb_request *, bb_response *, const struct bb_shape *, void *ob
 /* A segment of a path, percent-encoded. */
 bb_str path_segment(bb_str);
 int64_t int_query(bb_request *, const char *name, int64_t otherwise);
+/* 400 with the parameter's name when the value is outside. */
+bb_err query_in_range(bb_response *, const char *name, int64_t value, int64_t min, int64_t max);
+/* 400 when one of these parameters (ended by NULL) is there and empty: that must not mean "everything". */
+__attribute__((sentinel)) bb_err filters_filled(bb_request *, bb_response *, ...);
 int32_t bool_query(bb_request *, const char *name); /* -1: not given */
 bb_err time_query(bb_request *, const char *name, int64_t *ret);
 
@@ -67,7 +76,7 @@ extern const struct bb_shape Station BB_HIDDEN;
 extern const struct bb_shape StationChange BB_HIDDEN;
 extern const struct bb_shape Connector BB_HIDDEN;
 extern const struct bb_shape ConnectorChange BB_HIDDEN;
-extern const struct bb_shape ConnectionAttempt BB_HIDDEN;
+extern const struct bb_shape LatestAttempts BB_HIDDEN;
 extern const struct bb_shape Token BB_HIDDEN;
 extern const struct bb_shape TokenChange BB_HIDDEN;
 extern const struct bb_shape Session BB_HIDDEN;

@@ -77,15 +77,18 @@ BB_AWAIT bb_err command_send(bb_request *req, bb_response *res)
 {
         struct bb_command_result result = {.size = sizeof(result)};
         struct command_outcome outcome = {.present = 0};
+        int64_t timeout_ms = int_query(req, "timeout_ms", 0);
         struct bb_fault fault;
         bb_str body = bb_request_body(req);
         bb_json *payload;
+
+        TRY(query_in_range(res, "timeout_ms", timeout_ms, 0, 600000));
 
         if (body.len == 0)
                 body = BB_STR("{}");
         TRY(bb_json_parse(body, &payload, &fault));
         TRY(charging->command(bb_request_actor(req), bb_request_param(req, "id"), bb_request_param(req, "action"),
-                              payload, int_query(req, "timeout_ms", 0), &result));
+                              payload, timeout_ms, &result));
         if (result.outcome != BB_COMMAND_ANSWERED && result.outcome != BB_COMMAND_REFUSED)
                 return failure_send(res, &result);
         outcome.outcome = result.outcome == BB_COMMAND_ANSWERED ? 0 : 1;

@@ -30,15 +30,17 @@
                  .about = "IANA name: Europe/Berlin."},                                                                \
                 DEGREES("latitude", latitude_e7, 900000000), DEGREES("longitude", longitude_e7, 1800000000)
 
-static const struct bb_field fields[] = {
-        WRITABLE(BB_REQUIRED),
-        {.name = "id", .type = BB_T_STR, .flags = BB_READONLY, AT(id)},
-        {.name = "created_at", .type = BB_T_TIME, .flags = BB_READONLY, AT(created_ms)},
-        {.name = "updated_at", .type = BB_T_TIME, .flags = BB_READONLY, AT(updated_ms)},
-};
+#define READABLE                                                                                                       \
+        {.name = "id", .type = BB_T_STR, .flags = BB_READONLY, AT(id)},                                                \
+                {.name = "created_at", .type = BB_T_TIME, .flags = BB_READONLY, AT(created_ms)},                       \
+        {                                                                                                              \
+                .name = "updated_at", .type = BB_T_TIME, .flags = BB_READONLY, AT(updated_ms)                          \
+        }
+
+static const struct bb_field fields[] = {WRITABLE(BB_REQUIRED), READABLE};
 BB_SHAPE(Location, bb_location, 0, "A site where stations stand.", fields);
 
-static const struct bb_field change_fields[] = {WRITABLE(0)};
+static const struct bb_field change_fields[] = {WRITABLE(0), READABLE};
 BB_SHAPE(LocationChange, bb_location, 0, "Members left out stay as they are; null removes one.", change_fields);
 
 BB_AWAIT bb_err locations_list(bb_request *req, bb_response *res)

@@ -103,9 +103,9 @@ BB_AWAIT bb_err audit_entries(bb_request *req, bb_response *res)
         size_t count;
 
         TRY(page_of(req, res, &page));
+        TRY(filters_filled(req, res, "object", NULL));
         if (audit_position(page.after, &before) < 0)
-                return bb_problem(res, BB_E_INVALID, 400, "bad-cursor",
-                                  BB_STR("The query parameter cursor is not one that this list gave out."));
+                return page_fault(res, &page, BB_E_INVALID);
         TRY(bb_audit_list(bb_request_query(req, "object"), before, page.limit, &entries, &count));
         views = BB_NEW_ARRAY(struct audit_view, count + 1);
         for (size_t i = 0; i < count; i++)
@@ -131,7 +131,7 @@ BB_AWAIT bb_err reviews_list(bb_request *req, bb_response *res)
         size_t count;
 
         TRY(page_of(req, res, &page));
-        TRY(charging->review_list(page.after, page.limit, &asides, &count));
+        TRY(page_fault(res, &page, charging->review_list(page.after, page.limit, &asides, &count)));
         views = BB_NEW_ARRAY(struct review_view, count + 1);
         for (size_t i = 0; i < count; i++)
                 views[i] = (struct review_view){.id = asides[i].id,
@@ -156,7 +156,7 @@ BB_AWAIT bb_err dead_letters_list(bb_request *req, bb_response *res)
         size_t count;
 
         TRY(page_of(req, res, &page));
-        TRY(bb_dead_letter_list(page.after, page.limit, &letters, &count));
+        TRY(page_fault(res, &page, bb_dead_letter_list(page.after, page.limit, &letters, &count)));
         views = BB_NEW_ARRAY(struct letter_view, count + 1);
         for (size_t i = 0; i < count; i++)
                 views[i] = (struct letter_view){.id = letters[i].id,

@@ -7,14 +7,44 @@
 int64_t int_query(bb_request *req, const char *name, int64_t otherwise)
 {
         bb_str text = bb_request_query(req, name);
+        size_t negative = text.len > 0 && text.ptr[0] == '-';
         int64_t value = 0;
 
         if (text.len == 0)
                 return otherwise;
-        /* The router has checked that it is a number within its bounds. */
-        for (size_t i = 0; i < text.len; i++)
-                value = value * 10 + (text.ptr[i] - '0');
-        return value;
+        /* The router has checked that it is a number that fits; downwards, since INT64_MIN has no positive twin. */
+        for (size_t i = negative; i < text.len; i++)
+                value = value * 10 - (text.ptr[i] - '0');
+        return negative ? value : -value;
+}
+
+bb_err query_in_range(bb_response *res, const char *name, int64_t value, int64_t min, int64_t max)
+{
+        if (value >= min && value <= max)
+                return BB_OK;
+        return bb_problem(res, BB_E_INVALID, 400, "invalid-parameter",
+                          bb_print("The query parameter \"%s\" must be from %lld to %lld.", name, (long long)min,
+                                   (long long)max));
+}
+
+bb_err filters_filled(bb_request *req, bb_response *res, ...)
+{
+        const char *name, *empty = NULL;
+        va_list names;
+        bb_str text;
+
+        va_start(names, res);
+        while (empty == NULL && (name = va_arg(names, const char *)) != NULL) {
+                text = bb_request_query(req, name);
+                if (text.ptr != NULL && text.len == 0)
+                        empty = name;
+        }
+        va_end(names);
+        if (empty == NULL)
+                return BB_OK;
+        return bb_problem(
+                res, BB_E_INVALID, 400, "invalid-parameter",
+                bb_print("The query parameter \"%s\" must not be empty; leave it out for everything.", empty));
 }
 
 int32_t bool_query(bb_request *req, const char *name)
@@ -37,6 +67,14 @@ bb_err time_query(bb_request *req, const char *name, int64_t *ret)
 bb_err page_of(bb_request *req, bb_response *res, struct page *ret)
 {
         return bb_page(req, res, &ret->limit, &ret->after);
+}
+
+bb_err page_fault(bb_response *res, const struct page *page, bb_err err)
+{
+        if (page->after.ptr == NULL || (err != BB_E_NOT_FOUND && err != BB_E_INVALID))
+                return err;
+        return bb_problem(res, BB_E_INVALID, 400, "bad-cursor",
+                          BB_STR("The query parameter cursor is not one that this list gave out."));
 }
 
 /* The contract says "0: absent" of times and of what may be unknown; a shape wants present bits. */
@@ -97,6 +135,12 @@ void page_send(bb_response *res, const struct bb_shape *shape, void *items, size
         bb_response_page(res, list, count > 0 && count == page->limit ? last : BB_NONE);
 }
 
+void object_encode(bb_response *res, const struct bb_shape *shape, void *object)
+{
+        mark_present(shape, object);
+        bb_response_shape(res, shape, object);
+}
+
 static bb_str tag_of(int64_t version)
 {
         return bb_print("v%lld", (long long)version);
@@ -105,8 +149,7 @@ static bb_str tag_of(int64_t version)
 bb_err object_send(bb_request *req, bb_response *res, const struct bb_shape *shape, void *object, int64_t version)
 {
         TRY(bb_etag(req, res, tag_of(version)));
-        mark_present(shape, object);
-        bb_response_shape(res, shape, object);
+        object_encode(res, shape, object);
         return BB_OK;
 }
 
@@ -174,6 +217,5 @@ void changed_send(bb_request *req, bb_response *res, const struct bb_shape *shap
                                    bb_print("%.*s%.*s", BB_FMT(bb_request_base_url(req)), BB_FMT(path)));
         }
         bb_response_header(res, "ETag", bb_print("\"%.*s\"", BB_FMT(tag_of(version))));
-        mark_present(shape, object);
-        bb_response_shape(res, shape, object);
+        object_encode(res, shape, object);
 }

@@ -94,10 +94,11 @@ BB_AWAIT bb_err sessions_list(bb_request *req, bb_response *res)
         struct bb_session *items;
         size_t count;
 
+        TRY(filters_filled(req, res, "station", "token", "location", NULL));
         TRY(time_query(req, "from", &filter.from_ms));
         TRY(time_query(req, "to", &filter.to_ms));
         TRY(page_of(req, res, &page));
-        TRY(charging->session_list(&filter, page.after, page.limit, &items, &count));
+        TRY(page_fault(res, &page, charging->session_list(&filter, page.after, page.limit, &items, &count)));
         page_send(res, &Session, items, count, &page, count > 0 ? items[count - 1].id : BB_NONE);
         return BB_OK;
 }
@@ -136,6 +137,8 @@ BB_AWAIT bb_err session_samples(bb_request *req, bb_response *res)
         TRY(charging->session_get(id, &session));
         int64_t after = index_of(page.after);
 
+        if (after < 0 && page.after.ptr != NULL)
+                return page_fault(res, &page, BB_E_INVALID);
         TRY(charging->session_sample_list(id, after, page.limit, &samples, &count));
         views = BB_NEW_ARRAY(struct sample_view, count + 1);
         for (size_t i = 0; i < count; i++)
@@ -151,7 +154,7 @@ BB_AWAIT bb_err cdrs_list(bb_request *req, bb_response *res)
         size_t count;
 
         TRY(page_of(req, res, &page));
-        TRY(charging->cdr_list(page.after, page.limit, &items, &count));
+        TRY(page_fault(res, &page, charging->cdr_list(page.after, page.limit, &items, &count)));
         page_send(res, &Cdr, items, count, &page, count > 0 ? items[count - 1].id : BB_NONE);
         return BB_OK;
 }

@@ -33,6 +33,11 @@ static const struct bb_field connector_fields[] = {
 BB_SHAPE(Connector, bb_connector, 0, "One outlet of a station. States are those of OCPP 1.6 §7.7.", connector_fields);
 
 static const char *const plugs[] = {"type1", "type2", "ccs1", "ccs2", "chademo", "nacs", "domestic", "other"};
+/* A change may bring what a read has given: those members say nothing. */
+#define IGNORED(name_, type_, at)                                                                                      \
+        {                                                                                                              \
+                .name = (name_), .type = (type_), .flags = BB_READONLY, at                                             \
+        }
 static const struct bb_field connector_change_fields[] = {
         {.name = "label",
          .type = BB_T_STR,
@@ -42,6 +47,14 @@ static const struct bb_field connector_change_fields[] = {
          .about = "What is printed on it."},
         {.name = "plug", .type = BB_T_STR, .flags = BB_NULLABLE, AT(plug), .max = 20},
         {.name = "max_power_w", .type = BB_T_INT, .flags = BB_NULLABLE, AT(max_power_w), .min = 0, .max = 10000000},
+        IGNORED("station_id", BB_T_STR, AT(station_id)),
+        IGNORED("connector_id", BB_T_INT, AT(connector_id)),
+        {.name = "status", .type = BB_T_ENUM, .flags = BB_READONLY, AT(status), .values = connector_states},
+        IGNORED("error_code", BB_T_STR, AT(error_code)),
+        IGNORED("info", BB_T_STR, AT(info)),
+        IGNORED("vendor_error_code", BB_T_STR, AT(vendor_error_code)),
+        IGNORED("status_at", BB_T_TIME, AT(status_ms)),
+        IGNORED("session_id", BB_T_STR, AT(session_id)),
 };
 BB_SHAPE(ConnectorChange, bb_connector, 0, "Members left out stay as they are; null removes one.",
          connector_change_fields);
@@ -80,17 +93,43 @@ BB_SHAPE(Station, bb_station, 0, "A charging station.", station_fields);
 #define AT(member) .offset = offsetof(struct bb_station_change, member)
 /* The order is that of BB_STATION_SET_…: the present bits are the contract's. */
 static const struct bb_field change_fields[] = {
-        {.name = "name", .type = BB_T_STR, AT(name), .max = 100},
-        {.name = "location_id", .type = BB_T_STR, AT(location_id), .max = 64, .about = "Empty: at no location."},
+        {.name = "name", .type = BB_T_STR, .flags = BB_NULLABLE, AT(name), .max = 100},
+        {.name = "location_id",
+         .type = BB_T_STR,
+         .flags = BB_NULLABLE,
+         AT(location_id),
+         .max = 64,
+         .about = "Empty or null: at no location."},
         {.name = "password",
          .type = BB_T_STR,
-         .flags = BB_SECRET,
+         .flags = BB_SECRET | BB_NULLABLE,
          AT(password),
          .max = 64,
-         .about = "HTTP Basic password, 8 to 64 characters; empty: none is needed. Cannot be read back."},
+         .about = "HTTP Basic password, 8 to 64 characters; empty or null: none is needed. Cannot be read back."},
         {.name = "admission", .type = BB_T_ENUM, AT(admission), .values = admissions},
+        IGNORED("id", BB_T_STR, AT(room)),
+        IGNORED("online", BB_T_BOOL, AT(room)),
+        IGNORED("has_password", BB_T_BOOL, AT(room)),
+        IGNORED("protocol", BB_T_STR, AT(room)),
+        IGNORED("vendor", BB_T_STR, AT(room)),
+        IGNORED("model", BB_T_STR, AT(room)),
+        IGNORED("serial_number", BB_T_STR, AT(room)),
+        IGNORED("firmware_version", BB_T_STR, AT(room)),
+        IGNORED("iccid", BB_T_STR, AT(room)),
+        IGNORED("imsi", BB_T_STR, AT(room)),
+        IGNORED("meter_type", BB_T_STR, AT(room)),
+        IGNORED("meter_serial_number", BB_T_STR, AT(room)),
+        IGNORED("remote", BB_T_STR, AT(room)),
+        IGNORED("clock_drift_ms", BB_T_INT, AT(room)),
+        IGNORED("connected_at", BB_T_TIME, AT(room)),
+        IGNORED("disconnected_at", BB_T_TIME, AT(room)),
+        IGNORED("last_seen_at", BB_T_TIME, AT(room)),
+        IGNORED("booted_at", BB_T_TIME, AT(room)),
+        IGNORED("created_at", BB_T_TIME, AT(room)),
+        IGNORED("updated_at", BB_T_TIME, AT(room)),
+        {.name = "connectors", .type = BB_T_ARRAY, .flags = BB_READONLY, AT(room), .shape = &Connector},
 };
-BB_SHAPE(StationChange, bb_station_change, 0, "Members left out stay as they are.", change_fields);
+BB_SHAPE(StationChange, bb_station_change, 0, "Members left out stay as they are; null removes one.", change_fields);
 _Static_assert(BB_STATION_SET_NAME == 1 && BB_STATION_SET_LOCATION == 2 && BB_STATION_SET_PASSWORD == 4 &&
                        BB_STATION_SET_ADMISSION == 8,
                "change_fields follows BB_STATION_SET_…");
@@ -107,8 +146,21 @@ static const struct bb_field attempt_fields[] = {
         {.name = "last_at", .type = BB_T_TIME, .flags = BB_REQUIRED, AT(last_ms)},
         {.name = "count", .type = BB_T_INT, .flags = BB_REQUIRED, AT(count)},
 };
-BB_SHAPE(ConnectionAttempt, bb_connection_attempt, 0, "A connection that was refused, and why.", attempt_fields);
+static BB_SHAPE(ConnectionAttempt, bb_connection_attempt, 0, "A connection that was refused, and why.", attempt_fields);
 #undef AT
+
+struct attempts {
+        uint64_t present;
+        struct bb_array items;
+};
+static const struct bb_field attempts_fields[] = {
+        {.name = "items",
+         .type = BB_T_ARRAY,
+         .flags = BB_REQUIRED,
+         .offset = offsetof(struct attempts, items),
+         .shape = &ConnectionAttempt},
+};
+BB_SHAPE(LatestAttempts, attempts, 0, "The connections that were refused last.", attempts_fields);
 
 static int32_t admission_query(bb_request *req)
 {
@@ -131,6 +183,7 @@ BB_AWAIT bb_err stations_list(bb_request *req, bb_response *res)
         struct bb_station *items;
         size_t count;
 
+        TRY(filters_filled(req, res, "location", NULL));
         TRY(page_of(req, res, &page));
         TRY(charging->station_list(&filter, page.after, page.limit, &items, &count));
         page_send(res, &Station, items, count, &page, count > 0 ? items[count - 1].id : BB_NONE);
@@ -181,6 +234,23 @@ static bb_err station_id_check(bb_str id, bb_response *res)
         return bb_problem(res, BB_E_INVALID, 422, "bad-station-id", BB_STR("A station id has 1 to 64 characters."));
 }
 
+/* null is decoded as absent: for the contract, to remove is to set to nothing. */
+static bb_err nulls_as_nothing(bb_request *req, struct bb_station_change *change)
+{
+        static const char *const names[] = {"name", "location_id", "password"};
+        bb_str body = bb_request_body(req);
+        struct bb_fault fault;
+        bb_json *json, *value;
+
+        TRY(bb_json_parse(body.len > 0 ? body : BB_STR("{}"), &json, &fault));
+        for (size_t i = 0; i < BB_COUNT(names); i++) {
+                value = bb_json_get(json, names[i]);
+                if (value != NULL && bb_json_kind(value) == BB_J_NULL)
+                        change->present |= 1ull << i;
+        }
+        return BB_OK;
+}
+
 /* PUT /v1/stations/{id} */
 BB_AWAIT bb_err station_write(bb_request *req, bb_response *res)
 {
@@ -188,6 +258,7 @@ BB_AWAIT bb_err station_write(bb_request *req, bb_response *res)
 
         TRY(station_id_check(bb_request_param(req, "id"), res));
         TRY(bb_request_decode(req, &StationChange, &change, res));
+        TRY(nulls_as_nothing(req, &change));
         if ((change.present & BB_STATION_SET_PASSWORD) && change.password.len > 0 && change.password.len < 8) {
                 bb_problem_field(res, BB_STR("/password"), BB_STR("must have at least 8 characters, or none"));
                 return bb_problem(res, BB_E_INVALID, 422, "validation-failed", BB_STR("The password is too short."));
@@ -280,14 +351,16 @@ BB_AWAIT bb_err connector_write(bb_request *req, bb_response *res)
         return object_send(req, res, &Connector, &before, before.version);
 }
 
-/* GET /v1/connection-attempts: the answer to "my charger does not appear" */
+/* GET /v1/connection-attempts: the answer to "my charger does not appear". The latest are enough: no pages. */
 BB_AWAIT bb_err attempts_list(bb_request *req, bb_response *res)
 {
+        int64_t limit = int_query(req, "limit", 50);
         struct bb_connection_attempt *items;
-        size_t count;
-        const struct page whole = {.limit = SIZE_MAX};
+        struct attempts latest;
 
-        TRY(charging->connection_attempts((size_t)int_query(req, "limit", 50), &items, &count));
-        page_send(res, &ConnectionAttempt, items, count, &whole, BB_NONE);
+        TRY(query_in_range(res, "limit", limit, 1, 200));
+        TRY(charging->connection_attempts((size_t)limit, &items, &latest.items.count));
+        latest.items.items = items;
+        object_encode(res, &LatestAttempts, &latest);
         return BB_OK;
 }

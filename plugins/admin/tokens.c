@@ -21,15 +21,17 @@ static const char *const states[] = {"accepted", "blocked", NULL};
                 .min = 0, .max = 1000, .about = "0: no limit. Beyond it a start is answered with ConcurrentTx."        \
         }
 
-static const struct bb_field fields[] = {
-        WRITABLE(BB_REQUIRED),
-        {.name = "uid", .type = BB_T_STR, .flags = BB_READONLY, AT(uid)},
-        {.name = "created_at", .type = BB_T_TIME, .flags = BB_READONLY, AT(created_ms)},
-        {.name = "updated_at", .type = BB_T_TIME, .flags = BB_READONLY, AT(updated_ms)},
-};
+#define READABLE                                                                                                       \
+        {.name = "uid", .type = BB_T_STR, .flags = BB_READONLY, AT(uid)},                                              \
+                {.name = "created_at", .type = BB_T_TIME, .flags = BB_READONLY, AT(created_ms)},                       \
+        {                                                                                                              \
+                .name = "updated_at", .type = BB_T_TIME, .flags = BB_READONLY, AT(updated_ms)                          \
+        }
+
+static const struct bb_field fields[] = {WRITABLE(BB_REQUIRED), READABLE};
 BB_SHAPE(Token, bb_token, 0, "An identity that may charge; uid is OCPP's idTag.", fields);
 
-static const struct bb_field change_fields[] = {WRITABLE(0)};
+static const struct bb_field change_fields[] = {WRITABLE(0), READABLE};
 BB_SHAPE(TokenChange, bb_token, 0, "Members left out stay as they are; null removes one.", change_fields);
 #undef AT
 

@@ -16,9 +16,9 @@ static const char *const states[] = {"queued", "running", "succeeded", "failed",
 static const struct bb_field request_fields[] = {
         {.name = "dataset", .type = BB_T_ENUM, AT(dataset), .values = datasets, .fallback = "sessions"},
         {.name = "format", .type = BB_T_ENUM, AT(format), .values = formats, .fallback = "xlsx"},
-        {.name = "station", .type = BB_T_STR, AT(station_id), .max = 64},
-        {.name = "token", .type = BB_T_STR, AT(token_uid), .max = 36},
-        {.name = "location", .type = BB_T_STR, AT(location_id), .max = 64},
+        {.name = "station", .type = BB_T_STR, AT(station_id), .min = 1, .max = 64},
+        {.name = "token", .type = BB_T_STR, AT(token_uid), .min = 1, .max = 36},
+        {.name = "location", .type = BB_T_STR, AT(location_id), .min = 1, .max = 64},
         {.name = "open", .type = BB_T_BOOL, AT(open), .about = "true: only running sessions, false: only ended ones."},
         {.name = "from", .type = BB_T_TIME, AT(from_ms), .about = "Started at this time or later."},
         {.name = "to", .type = BB_T_TIME, AT(to_ms), .about = "Started before this time."},
@@ -156,9 +156,14 @@ BB_AWAIT bb_err exports_list(bb_request *req, bb_response *res)
         struct export_view view;
         size_t count, limit;
         bb_str after;
+        bb_err err;
 
         TRY(bb_page(req, res, &limit, &after));
-        TRY(bb_job_list("export.sessions", after, limit, &jobs, &count));
+        err = bb_job_list("export.sessions", after, limit, &jobs, &count);
+        if (err == BB_E_INVALID && after.ptr != NULL)
+                return bb_problem(res, BB_E_INVALID, 400, "bad-cursor",
+                                  BB_STR("The query parameter cursor is not one that this list gave out."));
+        TRY(err);
         for (size_t i = 0; i < count; i++) {
                 TRY(view_of(req, &jobs[i], &view));
                 bb_json_append(items, bb_shape_encode(&Export, &view));

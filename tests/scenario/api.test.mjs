@@ -52,6 +52,27 @@ test('what is wrong with a query or a body is said by name', async () => {
     ['PUT', '/v1/locations/L', { name: 'L', country: 'Germany' }, 422, /country/],
     ['PUT', '/v1/locations/L', { name: 'L', latitude: 91 }, 422, /latitude/],
     ['PUT', '/v1/locations/L', { name: 'L', time_zone: 'Europe/Atlantis' }, 422, /time_zone/],
+    ['GET', '/v1/sessions?station=', undefined, 400, /station/],
+    ['GET', '/v1/sessions?token=', undefined, 400, /token/],
+    ['GET', '/v1/sessions?location=', undefined, 400, /location/],
+    ['GET', '/v1/stations?location=', undefined, 400, /location/],
+    ['GET', '/v1/audit?object=', undefined, 400, /object/],
+    ['GET', `/v1/sessions?cursor=${Buffer.from('00000000-0000-4000-8000-000000000000').toString('hex')}`, undefined, 400, /bad-cursor/],
+    ['GET', `/v1/sessions?cursor=${Buffer.from('ST-1').toString('hex')}`, undefined, 400, /bad-cursor/],
+    ['GET', `/v1/cdrs?cursor=${Buffer.from('ST-1').toString('hex')}`, undefined, 400, /bad-cursor/],
+    ['GET', `/v1/reviews?cursor=${Buffer.from('ST-1').toString('hex')}`, undefined, 400, /bad-cursor/],
+    ['GET', `/v1/dead-letters?cursor=${Buffer.from('ST-1').toString('hex')}`, undefined, 400, /bad-cursor/],
+    ['GET', '/v1/connection-attempts?limit=0', undefined, 400, /limit/],
+    ['GET', '/v1/connection-attempts?limit=201', undefined, 400, /limit/],
+    ['GET', '/v1/connection-attempts?limit=-1', undefined, 400, /limit/],
+    ['GET', '/v1/connection-attempts?cursor=6162', undefined, 400, /cursor/],
+    ['POST', '/v1/stations/S/commands/Reset?timeout_ms=-1', { type: 'Soft' }, 400, /timeout_ms/],
+    ['POST', '/v1/stations/S/commands/Reset?timeout_ms=600001', { type: 'Soft' }, 400, /timeout_ms/],
+    ['POST', '/v1/stations/S/commands/Reset?timeout_ms=-9223372036854775808', { type: 'Soft' }, 400, /timeout_ms/],
+    ['POST', '/v1/exports', { station: '' }, 422, /station/],
+    ['POST', '/v1/exports', { token: '' }, 422, /token/],
+    ['POST', '/v1/exports', { location: '' }, 422, /location/],
+    ['PUT', '/v1/stations/S', { admission: null }, 422, /admission/],
     ['POST', '/v1/tokens', {}, 405, /./],
     ['GET', '/v1/no-such', undefined, 404, /./],
   ];
@@ -87,6 +108,29 @@ test('changes are conditional when asked, and merge', async () => {
   assert.equal((await api('DELETE', '/v1/tokens/TAG', undefined, { 'if-match': etag })).status, 412);
   assert.equal((await api('DELETE', '/v1/tokens/TAG')).status, 204);
   assert.equal((await api('GET', '/v1/tokens/TAG')).status, 404);
+});
+
+test('null removes members of a station, and what a read gave can be written back', async () => {
+  await api('PUT', '/v1/locations/yard', { name: 'Yard', city: 'Kiel', country: 'DEU', latitude: 54.3 });
+  const full = (await api('PUT', '/v1/stations/NULLED', { name: 'One', location_id: 'yard', password: 'long enough' })).body;
+  assert.deepEqual([full.name, full.location_id, full.has_password], ['One', 'yard', true]);
+  await api('PUT', '/v1/tokens/BACK', { status: 'accepted', label: 'mine', expires_at: '2030-01-01T00:00:00Z', max_open_sessions: 2 });
+  busbar.sql("insert into charging.connector (tenant_id, station_id, connector_id) values ('north', 'NULLED', 1)");
+  const writable = (object) => ({ ...object, updated_at: undefined, connectors: undefined });
+  for (const target of ['/v1/stations/NULLED', '/v1/tokens/BACK', '/v1/locations/yard']) {
+    const read = await api('GET', target);
+    const written = await api('PUT', target, read.body, { 'if-match': read.headers.get('etag') });
+    assert.equal(written.status, 200, written.bytes.toString());
+    assert.deepEqual(writable(written.body), writable(read.body));
+  }
+  const [connector] = (await api('GET', '/v1/stations/NULLED/connectors')).body.items;
+  const labelled = await api('PUT', '/v1/stations/NULLED/connectors/1', { ...connector, label: 'left', connector_id: 7 });
+  assert.equal(labelled.status, 200, labelled.bytes.toString());
+  assert.deepEqual(labelled.body, { ...connector, label: 'left' });
+  const one = (await api('PUT', '/v1/stations/NULLED', { name: null })).body;
+  assert.deepEqual([one.name, one.location_id, one.has_password], [undefined, 'yard', true]);
+  const none = (await api('PUT', '/v1/stations/NULLED', { location_id: null, password: null, model: 'made up' })).body;
+  assert.deepEqual([none.location_id, none.has_password, none.model], [undefined, false, undefined]);
 });
 
 test('a token without a status is accepted', async () => {
