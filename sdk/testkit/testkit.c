@@ -26,7 +26,8 @@ static struct {
 static size_t given_count, offered_count;
 static struct bb_tenant tenant = {.magic = TENANT_MAGIC};
 static char *logged;
-static char folder[] = "/tmp/busbar-testkit-XXXXXX";
+static char folder[32];
+static enum { NOTHING, LOADED, STARTED } stage;
 
 /* Networks and buses of a real host: every entry says that it is not here. */
 static bb_err unsupported(void)
@@ -148,6 +149,7 @@ static const struct bb_host host = {.size = sizeof(host),
                                     .tenant_option = tenant_option,
                                     .state_folder = state_folder,
                                     .provider = provider};
+const struct bb_host *bb_host_ = &host;
 
 static void keep_line(bb_str line, void *arg)
 {
@@ -169,6 +171,7 @@ static void start_host(void)
         absent.size = sizeof(absent);
         tenant.id = BB_STR("test");
         tenant.name = BB_STR("Test");
+        snprintf(folder, sizeof(folder), "/tmp/busbar-testkit-XXXXXX");
         if (mkdtemp(folder) == NULL || loop_init(1) < 0)
                 abort();
         log_capture(keep_line, NULL);
@@ -205,39 +208,75 @@ struct loading {
         bb_err err;
 };
 
+static bb_err decode_options(const char *text)
+{
+        const struct bb_plugin *plugin = &testkit_plugin.plugin;
+        struct bb_fault fault = {.kind = BB_FAULT_NONE};
+        const char *wrong;
+
+        testkit_plugin.config = heap_new(plugin->tenant_config_size + 8);
+        if (plugin->options != NULL &&
+            bb_shape_decode_text(plugin->options, bb_cstr(text), testkit_plugin.config, &fault) < 0) {
+                fprintf(stderr, "testkit: option %.*s %.*s\n", BB_FMT(fault.path), BB_FMT(fault.text));
+                return BB_E_INVALID;
+        }
+        wrong = plugin->check != NULL ? plugin->check(testkit_plugin.config) : NULL;
+        if (wrong != NULL)
+                fprintf(stderr, "testkit: options: %s\n", wrong);
+        return wrong != NULL ? BB_E_INVALID : BB_OK;
+}
+
+static bb_err load_and_start(const char *options)
+{
+        const struct bb_plugin *plugin = &testkit_plugin.plugin;
+
+        TRY(plugin->load(&host, &testkit_plugin.self));
+        stage = LOADED;
+        TRY(decode_options(options));
+        if (plugin->tenant_start != NULL)
+                TRY(plugin->tenant_start(testkit_plugin.self, &tenant, testkit_plugin.config, &testkit_plugin.state));
+        stage = STARTED;
+        return BB_OK;
+}
+
 static void load_in_task(void *arg)
 {
         struct loading *loading = arg;
-        struct bb_plugin *plugin = &testkit_plugin.plugin;
-        struct bb_fault fault;
 
-        loading->err = plugin->load(&host, &testkit_plugin.self);
-        if (loading->err < 0)
-                return;
-        testkit_plugin.config = heap_new(plugin->tenant_config_size + 8);
-        if (plugin->options != NULL)
-                loading->err =
-                        bb_shape_decode_text(plugin->options, bb_cstr(loading->options), testkit_plugin.config, &fault);
-        if (loading->err == BB_OK && plugin->tenant_start != NULL)
-                loading->err = plugin->tenant_start(testkit_plugin.self, &tenant, testkit_plugin.config,
-                                                    &testkit_plugin.state);
+        loading->err = load_and_start(loading->options);
 }
 
-bb_err testkit_load(const char *so_path, const char *options_json)
+static bb_err find_plugin(const char *so_path)
 {
-        struct loading loading = {.options = options_json};
         const struct bb_plugin *found;
 
-        start_host();
         testkit_plugin.library = dlopen(so_path, RTLD_NOW | RTLD_LOCAL);
         if (testkit_plugin.library == NULL) {
                 fprintf(stderr, "testkit: %s\n", dlerror());
                 return BB_E_NOT_FOUND;
         }
         found = dlsym(testkit_plugin.library, BB_PLUGIN_SYMBOL);
-        if (found == NULL || found->magic != BB_PLUGIN_MAGIC || found->abi_major != BB_ABI_MAJOR)
+        if (found == NULL || found->magic != BB_PLUGIN_MAGIC || found->abi_major != BB_ABI_MAJOR ||
+            found->abi_minor > BB_ABI_MINOR) {
+                fprintf(stderr, "testkit: %s is no plugin for ABI %d.%d\n", so_path, BB_ABI_MAJOR, BB_ABI_MINOR);
                 return BB_E_UNSUPPORTED;
+        }
         memcpy(&testkit_plugin.plugin, found, found->size < sizeof(*found) ? found->size : sizeof(*found));
+        for (const char *const *need = testkit_plugin.plugin.needs; need != NULL && *need != NULL; need++) {
+                if (require(&testkit_plugin, *need, NULL, 0) == NULL) {
+                        fprintf(stderr, "testkit: %s needs %s: testkit_provide() it\n", so_path, *need);
+                        return BB_E_UNSUPPORTED;
+                }
+        }
+        return BB_OK;
+}
+
+bb_err testkit_load(const char *so_path, const char *options_json)
+{
+        struct loading loading = {.options = options_json};
+
+        start_host();
+        TRY(find_plugin(so_path));
         testkit_run(load_in_task, &loading);
         return loading.err;
 }
@@ -247,9 +286,9 @@ static void stop_in_task(void *arg)
         struct bb_plugin *plugin = &testkit_plugin.plugin;
 
         (void)arg;
-        if (plugin->tenant_stop != NULL)
+        if (stage == STARTED && plugin->tenant_stop != NULL)
                 plugin->tenant_stop(testkit_plugin.self, testkit_plugin.state);
-        if (plugin->unload != NULL)
+        if (stage >= LOADED && plugin->unload != NULL)
                 plugin->unload(testkit_plugin.self);
 }
 
@@ -261,9 +300,14 @@ void testkit_unload(void)
                 loop_turn(10);
         testkit_run(stop_in_task, NULL);
         free(testkit_plugin.config);
-        dlclose(testkit_plugin.library);
+        if (testkit_plugin.library != NULL)
+                dlclose(testkit_plugin.library);
+        testkit_plugin = (struct bb_plugin_ref){.library = NULL};
+        stage = NOTHING;
+        given_count = offered_count = 0;
         testkit_db_reset();
         testkit_http_reset();
+        testkit_work_reset();
         log_capture(NULL, NULL);
         loop_turn(0);
         loop_close();
@@ -300,4 +344,9 @@ int32_t testkit_logged(const char *event)
 
         snprintf(needle, sizeof(needle), "\"event\":\"%s\"", event);
         return logged != NULL && strstr(logged, needle) != NULL;
+}
+
+const char *testkit_log(void)
+{
+        return logged != NULL ? logged : "";
 }

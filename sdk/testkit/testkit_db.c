@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define EVENT_PARAMS 3 /* topic, key, payload */
+
 struct bb_rows {
         const char *const *cells;
         size_t rows, columns;
@@ -94,12 +96,22 @@ static bb_err answer(const struct bb_stmt *stmt, bb_rows **ret)
         return err;
 }
 
+static void note_events(const struct bb_stmt *stmt)
+{
+        if (!(stmt->flags & BB_STMT_EVENT))
+                return;
+        for (size_t i = 0; i < stmt->param_count; i += EVENT_PARAMS)
+                buf_print(&events, "%.*s\n", BB_FMT(stmt->params[i].str));
+}
+
 static bb_err run(const struct bb_stmt *stmts, size_t count, bb_rows **ret_rows)
 {
         for (size_t i = 0; i < count; i++) {
                 remember(&stmts[i]);
                 TRY(answer(&stmts[i], ret_rows != NULL ? &ret_rows[i] : NULL));
         }
+        for (size_t i = 0; i < count; i++)
+                note_events(&stmts[i]);
         return BB_OK;
 }
 
@@ -206,49 +218,70 @@ static bb_err migrations(bb_plugin_ref *who, const struct bb_migration *m, size_
         (void)stride;
         return count > 0 ? BB_OK : BB_E_INVALID;
 }
-static struct bb_stmt event_stmt(bb_str topic, bb_str key, bb_str payload_json)
+/* Statements of the host's own tables: found by "-- event", "-- job", "-- audit", with what they were given as
+ * parameters. */
+static struct bb_stmt own(const char *sql, int32_t flags, const struct bb_param *params, size_t count)
 {
-        (void)key;
-        (void)payload_json;
-        buf_add_str(&events, topic);
-        buf_add_char(&events, '\n');
-        return (struct bb_stmt){.sql = "-- event", .flags = BB_STMT_EVENT};
+        struct bb_param *kept = BB_NEW_ARRAY(struct bb_param, count);
+
+        memcpy(kept, params, sizeof(*kept) * count);
+        return (struct bb_stmt){.sql = sql, .flags = flags, .params = kept, .param_count = count};
 }
 static struct bb_stmt event_list_stmt(const struct bb_new_event *list, size_t count)
 {
-        for (size_t i = 0; i < count; i++)
-                event_stmt(bb_cstr(list[i].topic), list[i].key, list[i].payload);
-        return (struct bb_stmt){.sql = "-- events", .flags = BB_STMT_EVENT};
+        struct bb_param *params = BB_NEW_ARRAY(struct bb_param, count * EVENT_PARAMS);
+
+        for (size_t i = 0; i < count; i++) {
+                params[i * EVENT_PARAMS] = BB_CTEXT(list[i].topic);
+                params[i * EVENT_PARAMS + 1] = BB_TEXT(list[i].key);
+                params[i * EVENT_PARAMS + 2] = BB_TEXT(list[i].payload);
+        }
+        return own("-- event", BB_STMT_EVENT, params, count * EVENT_PARAMS);
 }
-static bb_err subscribe(bb_plugin_ref *who, const char *topic, bb_err (*handle)(const struct bb_event *, void *))
+static struct bb_stmt event_stmt(bb_str topic, bb_str key, bb_str payload_json)
 {
-        (void)who;
-        (void)topic;
-        (void)handle;
-        return BB_OK;
-}
-static bb_err job_type(bb_plugin_ref *who, const char *type,
-                       bb_err (*work)(bb_job *, bb_str, void *, bb_str *, bb_str *))
-{
-        (void)who;
-        (void)type;
-        (void)work;
-        return BB_OK;
+        const struct bb_param params[EVENT_PARAMS] = {BB_TEXT(topic), BB_TEXT(key), BB_TEXT(payload_json)};
+
+        return own("-- event", BB_STMT_EVENT, params, EVENT_PARAMS);
 }
 static struct bb_stmt job_stmt(const char *type, bb_str id, bb_str params_json)
 {
-        (void)type;
-        (void)id;
-        (void)params_json;
-        return (struct bb_stmt){.sql = "-- job", .flags = BB_STMT_JOB};
+        const struct bb_param params[] = {BB_CTEXT(type), BB_TEXT(id), BB_TEXT(params_json)};
+
+        return own("-- job", BB_STMT_JOB, params, BB_COUNT(params));
 }
 static struct bb_stmt audit_stmt(bb_str actor, const char *action, bb_str object, bb_str details_json)
 {
-        (void)actor;
-        (void)action;
-        (void)object;
-        (void)details_json;
-        return (struct bb_stmt){.sql = "-- audit"};
+        const struct bb_param params[] = {BB_TEXT(actor), BB_CTEXT(action), BB_TEXT(object), BB_TEXT(details_json)};
+
+        return own("-- audit", 0, params, BB_COUNT(params));
+}
+
+/* What operators' plugins ask the host for: a host without PostgreSQL has none of it. */
+static bb_err job_get(bb_str id, struct bb_job_info *ret)
+{
+        (void)id, (void)ret;
+        return BB_E_UNSUPPORTED;
+}
+static bb_err job_list(const char *type, bb_str before, size_t limit, struct bb_job_info **ret, size_t *ret_count)
+{
+        (void)type, (void)before, (void)limit, (void)ret, (void)ret_count;
+        return BB_E_UNSUPPORTED;
+}
+static bb_err by_id(bb_str id)
+{
+        (void)id;
+        return BB_E_UNSUPPORTED;
+}
+static bb_err dead_letter_list(bb_str before, size_t limit, struct bb_dead_letter **ret, size_t *ret_count)
+{
+        (void)before, (void)limit, (void)ret, (void)ret_count;
+        return BB_E_UNSUPPORTED;
+}
+static bb_err audit_list(bb_str object, int64_t before, size_t limit, struct bb_audit_entry **ret, size_t *ret_count)
+{
+        (void)object, (void)before, (void)limit, (void)ret, (void)ret_count;
+        return BB_E_UNSUPPORTED;
 }
 
 const struct bb_db_ops testkit_db_ops = {.size = sizeof(testkit_db_ops),
@@ -271,11 +304,20 @@ const struct bb_db_ops testkit_db_ops = {.size = sizeof(testkit_db_ops),
                                          .away_ms = away_ms,
                                          .migrations = migrations,
                                          .event_stmt = event_stmt,
-                                         .subscribe = subscribe,
-                                         .job_type = job_type,
+                                         .event_list_stmt = event_list_stmt,
+                                         .subscribe = testkit_subscribe,
+                                         .job_type = testkit_job_type,
                                          .job_stmt = job_stmt,
+                                         .job_progress = testkit_job_progress,
+                                         .job_id = testkit_job_id,
+                                         .job_get = job_get,
+                                         .job_list = job_list,
+                                         .job_cancel = by_id,
                                          .audit_stmt = audit_stmt,
-                                         .event_list_stmt = event_list_stmt};
+                                         .dead_letter_list = dead_letter_list,
+                                         .dead_letter_replay = by_id,
+                                         .audit_list = audit_list};
+const struct bb_db_ops *bb_db_ = &testkit_db_ops;
 
 size_t testkit_statements(const char *fragment)
 {

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "testkit_inner.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 #define MOST_PARAMS 8
@@ -18,9 +19,13 @@ struct bb_request {
         struct bb_response *res;
 };
 struct bb_response {
-        int32_t status;
-        struct buf body;
+        int32_t status; /* 0: as the route has it */
+        struct buf body, headers;
         char *content_type;
+        bb_err err; /* of a problem; the rest of it is in the memory of the request's task */
+        const char *code;
+        bb_str detail;
+        bb_json *errors;
 };
 
 static struct bb_route routes[128];
@@ -134,9 +139,7 @@ static void set_status(bb_response *res, int32_t status)
 }
 static void set_header(bb_response *res, const char *name, bb_str value)
 {
-        (void)res;
-        (void)name;
-        (void)value;
+        buf_print(&res->headers, "%s: %.*s\n", name, BB_FMT(value));
 }
 static void send_bytes(bb_response *res, const char *content_type, bb_str data)
 {
@@ -149,32 +152,80 @@ static void send_json(bb_response *res, const bb_json *value)
 {
         send_bytes(res, "application/json", bb_json_text(value));
 }
+static bb_err send_file(bb_response *res, const char *path, const char *content_type, bb_str download_name)
+{
+        FILE *f = fopen(path, "rb");
+        char part[4096];
+
+        if (f == NULL)
+                return BB_E_NOT_FOUND;
+        send_bytes(res, content_type, BB_STR(""));
+        if (download_name.len > 0)
+                set_header(res, "Content-Disposition",
+                           bb_print("attachment; filename=\"%.*s\"", BB_FMT(download_name)));
+        for (size_t n; (n = fread(part, 1, sizeof(part), f)) > 0;)
+                buf_add(&res->body, part, n);
+        fclose(f);
+        return BB_OK;
+}
+static bb_err stream_begin(bb_response *res, const char *content_type)
+{
+        send_bytes(res, content_type, BB_STR(""));
+        return BB_OK;
+}
+static bb_err stream_write(bb_response *res, bb_str data)
+{
+        buf_add_str(&res->body, data);
+        return BB_OK;
+}
+
+/* The status that busbard gives an error which says no other. */
+static int32_t status_of(bb_err err)
+{
+        static const int16_t statuses[] = {0,   400, 404, 409, 409, 401, 403, 504, 503, 503,
+                                           429, 502, 500, 503, 503, 501, 412, 500, 409, 409};
+
+        return err < 0 && (size_t)-err < BB_COUNT(statuses) ? statuses[-err] : 500;
+}
 static bb_err problem(bb_response *res, bb_err err, int32_t status, const char *code, bb_str detail)
 {
-        bb_json *p = bb_json_new_object();
-
-        bb_json_set_int(p, "status", status);
-        bb_json_set_str(p, "code", bb_cstr(code));
-        bb_json_set_str(p, "detail", detail);
-        res->status = status;
-        send_bytes(res, "application/problem+json", bb_json_text(p));
+        res->err = err;
+        res->status = status != 0 ? status : status_of(err);
+        res->code = code != NULL ? code : bb_err_text(err);
+        res->detail = bb_str_dup(detail);
         return err;
 }
 static void problem_field(bb_response *res, bb_str pointer, bb_str detail)
 {
-        (void)res;
-        (void)pointer;
-        (void)detail;
+        bb_json *entry = bb_json_new_object();
+
+        if (res->errors == NULL)
+                res->errors = bb_json_new_array();
+        bb_json_set_str(entry, "pointer", pointer);
+        bb_json_set_str(entry, "detail", detail);
+        bb_json_append(res->errors, entry);
 }
+static void render_problem(bb_response *res)
+{
+        bb_json *p = bb_json_new_object();
+
+        bb_json_set_int(p, "status", res->status);
+        bb_json_set_str(p, "code", bb_cstr(res->code));
+        bb_json_set_str(p, "detail", res->detail);
+        bb_json_set(p, "errors", res->errors);
+        send_bytes(res, "application/problem+json", bb_json_text(p));
+}
+
 static bb_err decode(bb_request *r, const struct bb_shape *shape, void *ret_struct, bb_response *res)
 {
-        struct bb_fault fault;
-        bb_err err = bb_shape_decode_text(shape, r->body, ret_struct, &fault);
+        struct bb_fault fault = {.kind = BB_FAULT_NONE};
+        bb_str text = r->body.len > 0 ? r->body : BB_STR("{}");
 
-        if (err == BB_OK)
+        if (bb_shape_decode_text(shape, text, ret_struct, &fault) == BB_OK)
                 return BB_OK;
-        return problem(res, err, 422, "validation-failed",
-                       bb_print("%.*s %.*s", BB_FMT(fault.path), BB_FMT(fault.text)));
+        problem_field(res, fault.path, fault.text);
+        return problem(res, BB_E_INVALID, fault.kind == BB_FAULT_SYNTAX ? 400 : 422, "invalid-body",
+                       BB_STR("The body is not what is expected here; see errors."));
 }
 static bb_err etag(bb_request *r, bb_response *res, bb_str tag)
 {
@@ -189,9 +240,8 @@ static bb_err read_page(bb_request *r, bb_response *res, size_t *ret_limit, bb_s
         int64_t limit = 50;
         bb_str text = query(r, "limit");
 
-        (void)res;
-        if (text.ptr != NULL)
-                TRY(str_to_int(text, &limit));
+        if (text.ptr != NULL && (str_to_int(text, &limit) < 0 || limit < 1 || limit > 200))
+                return problem(res, BB_E_INVALID, 400, "invalid-parameter", BB_STR("limit must be 1 to 200."));
         *ret_limit = (size_t)limit;
         *ret_after = query(r, "cursor");
         return BB_OK;
@@ -203,6 +253,37 @@ static void send_page(bb_response *res, bb_json *items, bb_str next)
         bb_json_set(page, "items", items);
         bb_json_set_str(page, "next_cursor", next);
         send_json(res, page);
+}
+
+static int32_t is_tls(const bb_request *r)
+{
+        (void)r;
+        return 0;
+}
+static bb_str client_certificate_name(const bb_request *r)
+{
+        (void)r;
+        return BB_NONE;
+}
+
+/* What there is no wire for. */
+static bb_err ws_accept(bb_plugin_ref *who, bb_request *r, const struct bb_ws_handler *h, void *user, bb_ws **ret)
+{
+        (void)who, (void)r, (void)h, (void)user, (void)ret;
+        return BB_E_UNSUPPORTED;
+}
+static bb_err ws_connect(bb_plugin_ref *who, bb_str url, const struct bb_http_header *headers, size_t header_count,
+                         const char *ca_file, const struct bb_ws_handler *h, void *user, bb_ws **ret,
+                         int32_t *ret_http_status)
+{
+        (void)who, (void)url, (void)headers, (void)header_count, (void)ca_file, (void)h, (void)user, (void)ret;
+        *ret_http_status = 0;
+        return BB_E_UNSUPPORTED;
+}
+static bb_err fetch(const struct bb_fetch *request, struct bb_fetch_answer *ret)
+{
+        (void)request, (void)ret;
+        return BB_E_UNSUPPORTED;
 }
 
 const struct bb_http_ops testkit_http_ops = {.size = sizeof(testkit_http_ops),
@@ -217,32 +298,64 @@ const struct bb_http_ops testkit_http_ops = {.size = sizeof(testkit_http_ops),
                                              .base_url = base_url,
                                              .actor = actor,
                                              .allowed = allowed,
+                                             .is_tls = is_tls,
+                                             .client_certificate_name = client_certificate_name,
                                              .tenant_state = state_of,
                                              .decode = decode,
                                              .status = set_status,
                                              .set_header = set_header,
                                              .send_json = send_json,
                                              .send_bytes = send_bytes,
+                                             .send_file = send_file,
+                                             .stream_begin = stream_begin,
+                                             .stream_write = stream_write,
                                              .problem = problem,
                                              .problem_field = problem_field,
                                              .etag = etag,
+                                             .ws_accept = ws_accept,
+                                             .ws_connect = ws_connect,
+                                             .fetch = fetch,
                                              .page = read_page,
                                              .send_page = send_page};
+const struct bb_http_ops *bb_http_ = &testkit_http_ops;
+
+static const struct bb_route *find_route(struct bb_request *req)
+{
+        for (size_t i = 0; i < route_count; i++)
+                if (bb_str_is(req->method, routes[i].method) && match(routes[i].path, req->path, req))
+                        return &routes[i];
+        return NULL;
+}
+
+/* As busbard has it: the body is checked by the route's shape before the handler is called. */
+static bb_err answer(struct bb_request *req, const struct bb_route *route)
+{
+        if (route == NULL)
+                return BB_E_NOT_FOUND;
+        if (route->request != NULL && !(route->flags & BB_ROUTE_RAW_BODY))
+                TRY(decode(req, route->request, bb_alloc(route->request->struct_size), &last));
+        return route->handle(req, &last);
+}
 
 static void serve(void *arg)
 {
         struct bb_request *req = arg;
-        bb_err err = BB_E_NOT_FOUND;
+        const struct bb_route *route = find_route(req);
+        bb_err err = answer(req, route);
 
-        for (size_t i = 0; i < route_count; i++) {
-                if (!bb_str_is(req->method, routes[i].method) || !match(routes[i].path, req->path, req))
-                        continue;
-                last.status = routes[i].status != 0 ? routes[i].status : 200;
-                err = routes[i].handle(req, &last);
-                break;
-        }
-        if (err < 0 && last.body.len == 0)
-                problem(&last, err, err == BB_E_NOT_FOUND ? 404 : 500, bb_err_text(err), BB_NONE);
+        if (err < 0 && last.err == BB_OK)
+                problem(&last, err, 0, NULL, BB_NONE);
+        if (last.err < 0)
+                render_problem(&last);
+        else if (last.status == 0)
+                last.status = route->status != 0 ? route->status : last.body.len > 0 ? 200 : 204;
+}
+
+static const char *ended(struct buf *b)
+{
+        buf_add_char(b, '\0');
+        b->len--;
+        return b->ptr;
 }
 
 struct testkit_answer testkit_request(const char *method_, const char *target, const char *body_)
@@ -251,19 +364,24 @@ struct testkit_answer testkit_request(const char *method_, const char *target, c
                 .method = bb_cstr(method_), .query = bb_cstr(target), .body = bb_cstr(body_), .res = &last};
 
         str_split(&req.query, '?', &req.path);
-        last.status = 0;
-        last.body.len = 0;
+        testkit_http_forget();
         testkit_run(serve, &req);
-        buf_add_char(&last.body, '\0');
         return (struct testkit_answer){.status = last.status,
-                                       .body = last.body.ptr,
-                                       .content_type = last.content_type != NULL ? last.content_type : ""};
+                                       .body = ended(&last.body),
+                                       .content_type = last.content_type != NULL ? last.content_type : "",
+                                       .headers = ended(&last.headers)};
+}
+
+void testkit_http_forget(void)
+{
+        buf_free(&last.body);
+        buf_free(&last.headers);
+        free(last.content_type);
+        last = (struct bb_response){.status = 0};
 }
 
 void testkit_http_reset(void)
 {
-        buf_free(&last.body);
-        free(last.content_type);
-        last = (struct bb_response){.status = 0};
+        testkit_http_forget();
         route_count = 0;
 }

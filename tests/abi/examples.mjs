@@ -13,7 +13,7 @@ before(async () => {
   busbar = await Busbar.start({
     pluginFolders: [path.join(build, '.libs'), process.env.EXAMPLES],
     tenants: {
-      north: { plugins: { identity: {}, charging: {}, admin: {}, echo: {}, 'voucher-pay': {}, 'line-meter': { listen: `127.0.0.1:${meterPort}` } } },
+      north: { plugins: { identity: {}, charging: {}, admin: {}, echo: {}, 'voucher-pay': {}, 'line-meter': { listen: `127.0.0.1:${meterPort}` }, tally: { min_energy_wh: 10 } } },
       south: { plugins: { identity: {}, charging: {}, admin: {} } },
     },
   });
@@ -89,6 +89,18 @@ test('a meter with a protocol of its own charges like any station', async () => 
   assert.equal(body.items.length, 1);
   assert.equal(body.items[0].state, 'ended');
   assert.equal(body.items[0].energy_wh, 1000);
+  await until('tally to have counted it', async () => (await busbar.api('north', 'GET', '/v1/tally/METER-1')).body.sessions === 1);
   m.socket.end();
   await until('the meter to be offline', async () => !(await busbar.api('north', 'GET', '/v1/stations/METER-1')).body.online);
+});
+
+test('a plugin with books of its own: counted by an event, forgotten by a job', async () => {
+  const read = async () => (await busbar.api('north', 'GET', '/v1/tally/METER-1')).body;
+  assert.deepEqual(await read(), { station_id: 'METER-1', sessions: 1, energy_wh: 1000 });
+  const forget = async (before) => (await busbar.api('north', 'POST', '/v1/tally-forgettings', { before })).status;
+  assert.equal(await forget('yesterday'), 422);
+  assert.equal(await forget('2020-01-01T00:00:00Z'), 202);
+  assert.equal(await forget(new Date(Date.now() + 60000).toISOString()), 202);
+  await until('the session to be forgotten', async () => (await read()).sessions === 0);
+  assert.equal((await busbar.api('south', 'GET', '/v1/tally/METER-1')).status, 404);
 });

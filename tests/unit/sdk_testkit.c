@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The testkit, with the identity plugin as its guest: what a third party's own tests would rely on.
- * test-sources: sdk/testkit/testkit.c sdk/testkit/testkit_db.c sdk/testkit/testkit_http.c
+ * test-sources: sdk/testkit/testkit.c sdk/testkit/testkit_db.c sdk/testkit/testkit_http.c sdk/testkit/testkit_work.c
  * test-includes: sdk/testkit
  */
 #include <setjmp.h>
@@ -63,7 +63,7 @@ static void faults_and_errors_reach_the_answer(void **state)
         assert_int_equal(answer.status, 422);
         assert_non_null(strstr(answer.body, "/scopes"));
         testkit_expect("from identity.api_key", BB_E_UNAVAILABLE, NULL, 0, 0);
-        assert_int_equal(testkit_request("GET", "/v1/api-keys", NULL).status, 500);
+        assert_int_equal(testkit_request("GET", "/v1/api-keys", NULL).status, 503);
         assert_int_equal(testkit_request("GET", "/v1/nothing", NULL).status, 404);
         assert_int_equal(testkit_request("DELETE", "/v1/api-keys/nobody", NULL).status, 404);
 }

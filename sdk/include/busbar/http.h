@@ -16,7 +16,8 @@ enum {
         BB_ROUTE_LIST = 8, /* the answer is {"items": [response…], "next_cursor": …}; takes ?limit= and ?cursor= */
         BB_ROUTE_RAW_BODY = 16, /* the body is not JSON */
         BB_ROUTE_IF_MATCH = 32, /* PUT, PATCH, DELETE: bb_etag() answers 428 when If-Match is missing */
-        BB_ROUTE_ENDLESS = 64   /* a stream without an end of its own (Server-Sent Events): cancelled when busbard drains */
+        /* A stream without an end of its own (Server-Sent Events): cancelled when busbard drains. */
+        BB_ROUTE_ENDLESS = 64
 };
 
 /* A query parameter, for OpenAPI and for checking: unknown or ill-formed ones are 400 with their name. */
