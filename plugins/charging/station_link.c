@@ -109,7 +109,8 @@ void charging_clock_seen(const struct bb_station_ref *who, int64_t at_ms)
         struct charging *c = charging_state();
 
         if (c != NULL)
-                presence_seen(&c->presence, who->station_id, who->epoch, time_clamp(at_ms), bb_now_ms());
+                presence_seen(&c->presence, who->station_id, who->epoch, time_clamp(at_ms != 0 ? at_ms : 1),
+                              bb_now_ms());
 }
 
 void charging_station_seen(const struct bb_station_ref *who)

@@ -320,7 +320,6 @@ static BB_AWAIT bb_err take_over(struct handshake *h)
 static void connected(struct handshake *h, struct station *st, bb_ws *ws)
 {
         st->ws = ws;
-        st->connected_mono_ms = bb_mono_ms();
         metrics_connections(1);
         if (remote_subscribe(st) < 0)
                 bb_log(BB_WARN, "ocpp.bus", "commands from other nodes will not reach the station",

@@ -26,6 +26,12 @@ int64_t boot_interval_s(const struct station *, int32_t interval_s);
 void id_tag_info_from(const struct bb_authorization *, struct id_tag_info *ret);
 /* All samples of all meter values, with the specification's defaults filled in (meter.c). */
 struct bb_sample *meter_samples(const struct bb_array *meter_values, size_t *ret_count);
+/* Every time that a station tells goes through this on its way to the domain, where 0 means that none was told. The
+ * epoch itself is a time: clocks that were never set begin there. */
+static inline int64_t told_time(int64_t ms)
+{
+        return ms != 0 ? ms : 1;
+}
 /* The station gave this time with a message that tells of now: keeps the estimate of its drift (status.c). */
 void station_told_time(struct station *, int64_t at_ms);
 

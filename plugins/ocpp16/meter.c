@@ -57,7 +57,7 @@ struct bb_sample *meter_samples(const struct bb_array *meter_values, size_t *ret
                 const struct sampled_value *sampled = values[i].sampled_value.items;
 
                 for (size_t k = 0; k < values[i].sampled_value.count; k++)
-                        samples[(*ret_count)++] = sample_from(values[i].timestamp, &sampled[k]);
+                        samples[(*ret_count)++] = sample_from(told_time(values[i].timestamp), &sampled[k]);
         }
         return samples;
 }
@@ -78,7 +78,7 @@ BB_AWAIT bb_err message_meter_values(struct station *st, const void *message, bb
         samples = meter_samples(&m->meter_value, &count);
         if (count == 0) /* in a message that was mended: there is nothing to store */
                 return BB_OK;
-        station_told_time(st, values[m->meter_value.count - 1].timestamp);
+        station_told_time(st, told_time(values[m->meter_value.count - 1].timestamp));
         UNTIL_STORED(err, charging->session_samples(&ref, m->connector_id, transaction_id, samples, count));
         return err;
 }

@@ -73,7 +73,6 @@ struct station *station_new(struct ocpp_tenant *owner, bb_str id, int64_t epoch,
         st->refs = 1;
         st->owner = owner;
         st->epoch = epoch;
-        st->connected_mono_ms = bb_mono_ms();
         st->id_length = (uint32_t)id.len;
         memcpy(st->id, id.ptr, id.len);
         if (certificate.len > 0) {

@@ -27,6 +27,14 @@ struct minute {
         int32_t reserved;
 };
 
+/* Messages in a row whose time is behind ours by the same: status.c. */
+struct lag {
+        int64_t ms;      /* theirs minus ours, below zero */
+        int64_t mono_ms; /* of the latest one that counted */
+        int32_t count;   /* 0: no row */
+        int32_t reserved;
+};
+
 /* A CALL that has no answer yet, in either direction: what the journal needs to pair them. */
 struct journal_mark {
         struct journal_mark *next;
@@ -46,15 +54,15 @@ struct station {
         bb_subscription *subscription;
         uint64_t hash;
         int64_t epoch;
-        int64_t connected_mono_ms;
         int64_t busy_since_mono_ms; /* a message is being worked on; 0: none */
         int64_t allowed_mono_us;    /* when the next message is within the rate */
         int64_t told_mono_ms;       /* last event about a second connection; 0: never */
-        struct minute faults;       /* messages that break the specification */
-        struct minute wrecks;       /* those among them that could not even be answered */
-        int32_t superseded;         /* another connection took over: this one says no farewell */
-        int32_t closing;            /* we closed it: what it still sent is not served */
-        int32_t listed;             /* is in the table */
+        struct lag lag;
+        struct minute faults; /* messages that break the specification */
+        struct minute wrecks; /* those among them that could not even be answered */
+        int32_t superseded;   /* another connection took over: this one says no farewell */
+        int32_t closing;      /* we closed it: what it still sent is not served */
+        int32_t listed;       /* is in the table */
         int32_t close_code;
         int32_t online; /* the domain was told */
         /* Which of the tenant's validation_rules counts, -1: none; only once it is known. validation.c */

@@ -5,18 +5,36 @@
  */
 #include "messages.h"
 
-/* A time further off is that of an old message or of a clock that was never set: it says nothing about the drift. */
-#define NOW_MS 3600000
-/* Just after a connect stations empty their queues. */
-#define REPLAY_MS 30000
+/* A lag this small is no queue's; and within it two lags are the same. */
+#define SAME_MS 10000
+/* A queue is emptied without pauses: its messages are not this far apart. */
+#define APART_MS 10000
+/* Messages in a row whose lag is the same make it the clock's. */
+#define ROW 3
 
+/* A queue only delays: it makes no time look new, and no old ones look equally old for long. */
 void station_told_time(struct station *st, int64_t at_ms)
 {
         struct bb_station_ref ref = station_ref(st);
-        int64_t off = at_ms - bb_now_ms();
+        int64_t off = at_ms - bb_now_ms(), mono = bb_mono_ms(), change = off - st->lag.ms;
 
-        if (off > -NOW_MS && off < NOW_MS && bb_mono_ms() - st->connected_mono_ms > REPLAY_MS)
+        if (off > -SAME_MS) {
+                st->lag.count = 0;
                 charging->clock_seen(&ref, at_ms);
+                return;
+        }
+        if (st->lag.count == 0 || change > SAME_MS || change < -SAME_MS) {
+                st->lag = (struct lag){.ms = off, .mono_ms = mono, .count = 1};
+                return;
+        }
+        if (mono - st->lag.mono_ms < APART_MS)
+                return;
+        st->lag.mono_ms = mono;
+        if (++st->lag.count < ROW)
+                return;
+        st->lag.count = ROW;
+        st->lag.ms = off; /* clocks go astray slowly */
+        charging->clock_seen(&ref, at_ms);
 }
 
 BB_AWAIT bb_err message_status(struct station *st, const void *message, bb_str *ret_answer)
@@ -33,8 +51,8 @@ BB_AWAIT bb_err message_status(struct station *st, const void *message, bb_str *
 
         (void)ret_answer;
         if (BB_PRESENT(m, STATUS_REQ_TIMESTAMP)) {
-                report.at_ms = m->timestamp;
-                station_told_time(st, m->timestamp);
+                report.at_ms = told_time(m->timestamp);
+                station_told_time(st, report.at_ms);
         }
         UNTIL_STORED(err, charging->connector_status(&ref, &report));
         return err;

@@ -10,7 +10,7 @@ BB_AWAIT bb_err message_start(struct station *st, const void *message, bb_str *r
         const struct start_req *m = message;
         struct bb_station_ref ref = station_ref(st);
         struct bb_start start = {.connector_id = m->connector_id,
-                                 .at_ms = m->timestamp,
+                                 .at_ms = told_time(m->timestamp),
                                  .meter_start_wh = m->meter_start,
                                  .token_uid = m->id_tag,
                                  .reservation_id = m->reservation_id};
@@ -31,7 +31,7 @@ BB_AWAIT bb_err message_stop(struct station *st, const void *message, bb_str *re
         const struct stop_req *m = message;
         struct bb_station_ref ref = station_ref(st);
         struct bb_stop stop = {.transaction_id = m->transaction_id,
-                               .at_ms = m->timestamp,
+                               .at_ms = told_time(m->timestamp),
                                .meter_stop_wh = m->meter_stop,
                                .token_uid = m->id_tag,
                                .reason = BB_STR("Local")};

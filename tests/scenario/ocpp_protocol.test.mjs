@@ -238,8 +238,8 @@ test('commands: one at a time, in order; time-outs, errors and wrong answers are
   const raw = await Raw.connect('north', 'CMD');
   const command = (action, body, query = '') => busbar.api('north', 'POST', `/v1/stations/CMD/commands/${action}${query}`, body);
   const reset = command('Reset', { type: 'Soft' });
+  const call = await raw.next(); // two requests at once would come in either order
   const clear = command('ClearCache', {});
-  const call = await raw.next();
   assert.deepEqual([call[0], call[2], call[3]], [2, 'Reset', { type: 'Soft' }]);
   await sleep(150);
   assert.equal(raw.frames.length, 0, 'the second waits for the answer to the first');
@@ -288,4 +288,40 @@ test('every Core command reaches the station as the specification writes it', as
     assert.deepEqual(body.result, answer);
   }
   await raw.close();
+});
+
+test('a clock that was never set: 1970-01-01T00:00:00Z is a time like another', async () => {
+  const epoch = '1970-01-01T00:00:00Z';
+  const started = '1970-01-01T00:00:00.001Z'; // as it is kept: told, by a millisecond
+  let raw = await Raw.connect('north', 'EPOCH');
+  const start = { connectorId: 1, idTag: 'CARD1', meterStart: 100, timestamp: epoch };
+  const ids = [];
+  for (let i = 0; i < 3; i++) {
+    ids.push((await raw.call('StartTransaction', start))[2].transactionId);
+    await raw.close();
+    raw = await Raw.connect('north', 'EPOCH');
+  }
+  assert.ok(ids[0] > 0);
+  assert.deepEqual(ids, [ids[0], ids[0], ids[0]]);
+  const sample = { connectorId: 1, transactionId: ids[0], meterValue: [{ timestamp: epoch, sampledValue: [{ value: '150' }] }] };
+  for (let i = 0; i < 2; i++) assert.equal((await raw.call('MeterValues', sample))[0], 3);
+  let sessions = (await busbar.api('north', 'GET', '/v1/sessions?station=EPOCH')).body.items;
+  assert.equal(sessions.length, 1);
+  assert.equal(sessions[0].review, 'the time of the start is absurd');
+  assert.equal(sessions[0].started_at, started);
+  assert.equal(sessions[0].sample_count, 1);
+  // A session with a right start and an end at the epoch: sent twice, ended once, never billed by itself.
+  const { transactionId } = (await raw.call('StartTransaction', { ...start, connectorId: 2, timestamp: now() }))[2];
+  for (let i = 0; i < 2; i++) assert.equal((await raw.call('StopTransaction', { transactionId, meterStop: 900, timestamp: epoch }))[0], 3);
+  assert.equal((await raw.call('StopTransaction', { transactionId: 4711, meterStop: 900, timestamp: epoch }))[0], 3);
+  await raw.call('StatusNotification', { connectorId: 2, errorCode: 'NoError', status: 'Available', timestamp: epoch });
+  await raw.close();
+  sessions = (await busbar.api('north', 'GET', '/v1/sessions?station=EPOCH')).body.items;
+  const ended = sessions.find((s) => s.connector_id === 2);
+  assert.equal(ended.state, 'review');
+  assert.equal(ended.ended_at, started);
+  assert.deepEqual(busbar.sql("select count(*) from charging.cdr where station_id = 'EPOCH'"), [['0']]);
+  const asides = busbar.sql("select transaction_id, raw->>'at' from charging.aside where station_id = 'EPOCH'");
+  assert.deepEqual(asides, [['4711', started]]);
+  assert.deepEqual(busbar.sql("select status_at = timestamptz '1970-01-01 00:00:00.001Z' from charging.connector where station_id = 'EPOCH' and connector_id = 2"), [['t']]);
 });

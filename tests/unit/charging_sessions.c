@@ -352,6 +352,54 @@ static void absurd_sessions_are_kept_for_review(void **state)
         T(do_strange);
 }
 
+/* A told time of the epoch itself is 1. */
+static void do_epoch(void *arg)
+{
+        struct bb_station_ref who = station_up("EPOCH");
+        struct bb_sample sample = register_sample(1, "900");
+        struct bb_started started, fine;
+        struct bb_aside *asides;
+        struct bb_session s;
+        size_t count;
+
+        (void)arg;
+        token_accepted("epoch");
+        started = started_at(&who, 1, "epoch", 1, 500);
+        for (int i = 0; i < 3; i++)
+                assert_int_equal(started_at(&who, 1, "epoch", 1, 500).transaction_id, started.transaction_id);
+        s = session_now(started.session_id);
+        assert_int_equal(s.started_ms, 1);
+        assert_true(bb_str_is(s.review, "the time of the start is absurd"));
+        for (int i = 0; i < 2; i++)
+                assert_int_equal(ops.session_samples(&who, 1, started.transaction_id, &sample, 1), BB_OK);
+        s = session_now(started.session_id);
+        assert_int_equal(s.sample_count, 1);
+        assert_int_equal(s.last_sample_ms, 1);
+        assert_int_equal(s.energy_wh, 400);
+        /* An end at the epoch: the same one again is the same, another one and a stranger's are kept with their time.
+         */
+        fine = started_at(&who, 2, "epoch", now0, 0);
+        for (int i = 0; i < 2; i++)
+                assert_int_equal(stop_with(&who, fine.transaction_id, 1, 1000, NULL, NULL, 0), BB_OK);
+        s = session_now(fine.session_id);
+        assert_int_equal(s.state, BB_SESSION_REVIEW);
+        assert_int_equal(s.ended_ms, 1);
+        assert_true(bb_str_is(s.review, "the time of the end is absurd"));
+        assert_int_equal(rows_of("charging.cdr", "station_id = 'EPOCH'"), 0);
+        assert_int_equal(rows_of("charging.aside", "station_id = 'EPOCH'"), 0);
+        assert_int_equal(stop_with(&who, 99, 1, 1000, NULL, NULL, 0), BB_OK);
+        assert_int_equal(ops.review_list(BB_NONE, 1, &asides, &count), BB_OK);
+        assert_int_equal(count, 1);
+        assert_true(bb_str_is(asides[0].station_id, "EPOCH"));
+        assert_non_null(strstr(bb_str_c(asides[0].report), "1970-01-01T00:00:00.001Z"));
+}
+
+static void the_epoch_is_a_time(void **state)
+{
+        (void)state;
+        T(do_epoch);
+}
+
 static void do_overlap(void *arg)
 {
         struct bb_station_ref who = station_up("OVERLAP");
@@ -715,6 +763,7 @@ int main(void)
                 cmocka_unit_test(samples_are_stored_once),
                 cmocka_unit_test(the_first_stop_wins),
                 cmocka_unit_test(absurd_sessions_are_kept_for_review),
+                cmocka_unit_test(the_epoch_is_a_time),
                 cmocka_unit_test(a_lost_stop_closes_nothing_by_guess),
                 cmocka_unit_test(an_old_connection_writes_nothing),
                 cmocka_unit_test(the_same_from_many_tasks_is_once),

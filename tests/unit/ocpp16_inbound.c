@@ -389,7 +389,6 @@ static void samples_reach_the_domain_with_their_defaults(void **state)
 static void a_status_reaches_the_domain_and_an_old_time_says_nothing_about_the_clock(void **state)
 {
         (void)state;
-        world.mono_ms += REPLAY_MS + 1;
         say("[2,\"n\",\"StatusNotification\",{\"connectorId\":3,\"errorCode\":\"GroundFailure\",\"status\":\"Faulted\","
             "\"vendorErrorCode\":\"E7\",\"timestamp\":\"1970-01-01T00:00:01Z\"}]");
         assert_answer("[3,\"n\",{}]");
@@ -399,6 +398,67 @@ static void a_status_reaches_the_domain_and_an_old_time_says_nothing_about_the_c
         assert_str(world.report.vendor_error_code, "E7");
         assert_int_equal(world.report.at_ms, 1000);
         assert_int_equal(world.clock_seen, 0);
+}
+
+/* 0 is the domain's word for "not told". */
+static void the_epoch_is_a_time_that_was_told(void **state)
+{
+        (void)state;
+        say("[2,\"s\",\"StartTransaction\",{\"connectorId\":1,\"idTag\":\"GOOD\",\"meterStart\":5,"
+            "\"timestamp\":\"1970-01-01T00:00:00Z\"}]");
+        assert_int_equal(world.start.at_ms, 1);
+        say("[2,\"e\",\"StopTransaction\",{\"transactionId\":9,\"meterStop\":6,\"timestamp\":\"1970-01-01T00:00:00Z\"}"
+            "]");
+        assert_int_equal(world.stop.at_ms, 1);
+        say("[2,\"m\",\"MeterValues\",{\"connectorId\":1,\"meterValue\":[{\"timestamp\":\"1970-01-01T00:00:00Z\","
+            "\"sampledValue\":[{\"value\":\"12\"}]}]}]");
+        assert_int_equal(world.samples[0].at_ms, 1);
+        say("[2,\"n\",\"StatusNotification\",{\"connectorId\":3,\"errorCode\":\"NoError\",\"status\":\"Available\","
+            "\"timestamp\":\"1970-01-01T00:00:00Z\"}]");
+        assert_int_equal(world.report.at_ms, 1);
+        say("[2,\"n\",\"StatusNotification\",{\"connectorId\":3,\"errorCode\":\"NoError\",\"status\":\"Available\"}]");
+        assert_int_equal(world.report.at_ms, 0);
+}
+
+/* A message `off_ms` from our time, `after_ms` later than the one before: does it tell the clock? */
+static int32_t tells(int64_t after_ms, int64_t off_ms)
+{
+        world.mono_ms += after_ms;
+        world.clock_seen = 0;
+        station_told_time(station, bb_now_ms() + off_ms);
+        return world.clock_seen != 0;
+}
+
+static void a_clock_that_is_slow_is_told_from_a_queue(void **state)
+{
+        const int64_t hour = 3600000;
+
+        (void)state;
+        /* No queue makes a time look new. */
+        assert_true(tells(0, 5 * hour));
+        assert_true(tells(0, 0));
+        assert_true(tells(0, -3000));
+        /* The same lag, over and over: it is the clock. */
+        assert_false(tells(20000, -hour));
+        assert_false(tells(20000, -hour - 2000));
+        assert_true(tells(20000, -hour + 2000));
+        assert_true(tells(20000, -hour));
+        /* A queue: as it was filled at one moment, and in the course of time. */
+        for (int i = 0; i < 50; i++)
+                assert_false(tells(100, -2 * hour));
+        for (int i = 0; i < 100; i++)
+                assert_false(tells(2000, -2 * hour + i * 30000));
+        /* Live again, and right; then set wrong, with an old message in between. */
+        assert_true(tells(1000, -50));
+        assert_false(tells(20000, -hour));
+        assert_false(tells(20000, -hour));
+        assert_false(tells(20000, -3 * hour));
+        assert_false(tells(20000, -hour));
+        assert_false(tells(20000, -hour));
+        assert_true(tells(20000, -hour));
+        /* It goes astray slowly. */
+        for (int i = 0; i < 20; i++)
+                assert_true(tells(20000, -hour - i * 5000));
 }
 
 static void an_authorize_has_the_domains_verdict(void **state)
@@ -658,6 +718,8 @@ int main(void)
                 TEST(a_stop_brings_its_samples_and_its_reason),
                 TEST(samples_reach_the_domain_with_their_defaults),
                 TEST(a_status_reaches_the_domain_and_an_old_time_says_nothing_about_the_clock),
+                TEST(the_epoch_is_a_time_that_was_told),
+                TEST(a_clock_that_is_slow_is_told_from_a_queue),
                 TEST(an_authorize_has_the_domains_verdict),
                 TEST(the_data_of_unknown_vendors_is_kept),
                 TEST(the_notifications_of_files_are_answered),

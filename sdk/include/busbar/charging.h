@@ -4,7 +4,8 @@
  * Hardware drivers report here what stations say; operators' plugins read and change it here. Everything is in the
  * tenant of the running task. All functions wait (BB_AWAIT) and return the errors of db.h besides their own; those that
  * return OK have committed. Strings in results live in the task's memory. Energy is in watt-hours, current in
- * milli-amperes, power in watts, voltage in millivolts, times in epoch milliseconds UTC (0: absent).
+ * milli-amperes, power in watts, voltage in millivolts, times in epoch milliseconds UTC (0: absent, so that a told time
+ * of the epoch itself is 1: stations whose clock was never set tell it).
  *
  * The structs here cross the line in arrays and in memory of the caller, so they cannot grow: each ends with `room`,
  * zero today, from which later minors take new members.
@@ -88,7 +89,7 @@ struct bb_station {
         int32_t has_password;
         bb_str remote; /* address of the connection */
         int64_t connected_ms, disconnected_ms, last_seen_ms, boot_ms, created_ms, updated_ms;
-        int64_t clock_drift_ms; /* station minus server, at the last message that told its time */
+        int64_t clock_drift_ms; /* station minus server, as its latest messages tell; 0 as well when none did */
         int64_t epoch;          /* of the connection; a write with an older one is refused (BB_E_CONFLICT) */
         int64_t version;
         struct bb_array connectors; /* of struct bb_connector; filled by station_get only */
@@ -227,7 +228,7 @@ struct bb_authorization {
 };
 
 struct bb_start {
-        int64_t connector_id, at_ms, meter_start_wh;
+        int64_t connector_id, at_ms, meter_start_wh; /* at_ms 0: now, and no two such starts are the same */
         bb_str token_uid;
         int64_t reservation_id; /* 0: none */
         uint64_t room[4];
@@ -240,9 +241,9 @@ struct bb_started {
 };
 struct bb_stop {
         int64_t transaction_id;
-        int64_t at_ms, meter_stop_wh;
-        bb_str token_uid; /* absent: not given */
-        bb_str reason;    /* "Local" when absent */
+        int64_t at_ms, meter_stop_wh; /* at_ms 0: now */
+        bb_str token_uid;             /* absent: not given */
+        bb_str reason;                /* "Local" when absent */
         const struct bb_sample *samples;
         size_t sample_count;
         uint64_t room[4];
@@ -290,7 +291,8 @@ struct bb_charging_ops {
         /* The first stop wins; an equal one is OK again; another one, and one of an unknown transaction, goes to review
          * (OK). */
         bb_err (*session_stop)(const struct bb_station_ref *, const struct bb_stop *, struct bb_stopped *ret);
-        /* Server time minus nothing: the station said `at_ms` now; keeps the estimate of its drift. Does not wait. */
+        /* The station's clock shows `at_ms` now: keeps the estimate of its drift. A time that may have waited in a
+         * queue of the station is not for here: whether a lag is the clock's, the driver tells. Does not wait. */
         void (*clock_seen)(const struct bb_station_ref *, int64_t at_ms);
         /* Any sign of life; gathered in memory and written once a minute. Does not wait. */
         void (*station_seen)(const struct bb_station_ref *);
