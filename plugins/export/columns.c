@@ -3,6 +3,8 @@
  * The columns of a sessions file, in order.
  */
 #include "export.h"
+#include <inttypes.h>
+#include <time.h>
 
 static struct cell text(bb_str s)
 {
@@ -83,6 +85,29 @@ const size_t column_count = BB_COUNT(columns);
 int32_t cell_is_formula(bb_str s)
 {
         return s.len > 0 && memchr("=+-@\t\r", s.ptr[0], 6) != NULL;
+}
+
+static void time_as_text(int64_t ms, const bb_zone *zone, char *ret, size_t room)
+{
+        time_t seconds = (time_t)(ms / 1000 - (ms % 1000 < 0) + bb_zone_offset(zone, ms));
+        struct tm tm;
+
+        *ret = '\0';
+        if (gmtime_r(&seconds, &tm) == NULL)
+                return;
+        snprintf(ret, room, "%04d-%02d-%02d %02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+                 tm.tm_min, tm.tm_sec);
+}
+
+void cell_as_text(const struct cell *cell, const bb_zone *zone, char *ret, size_t room)
+{
+        uint64_t seconds = cell->num < 0 ? -(uint64_t)cell->num : (uint64_t)cell->num;
+
+        if (cell->kind == CELL_TIME)
+                time_as_text(cell->num, zone, ret, room);
+        else
+                snprintf(ret, room, "%s%" PRIu64 ":%02d:%02d", cell->num < 0 ? "-" : "", seconds / 3600,
+                         (int)(seconds / 60 % 60), (int)(seconds % 60));
 }
 
 void column_title(const struct column *column, const char *zone_name, char *ret, size_t room)

@@ -5,7 +5,6 @@
 #include "export.h"
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
 
 static void write_text(FILE *f, bb_str s)
 {
@@ -26,17 +25,6 @@ struct csv {
         const bb_zone *zone;
 };
 
-static void write_time(FILE *f, const bb_zone *zone, int64_t ms)
-{
-        time_t seconds = (time_t)(ms / 1000 + bb_zone_offset(zone, ms));
-        struct tm tm;
-
-        if (gmtime_r(&seconds, &tm) == NULL)
-                return;
-        fprintf(f, "%04d-%02d-%02d %02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
-                tm.tm_sec);
-}
-
 static void write_kwh(FILE *f, int64_t wh)
 {
         uint64_t size = wh < 0 ? (uint64_t) - (wh + 1) + 1 : (uint64_t)wh;
@@ -47,6 +35,7 @@ static void write_kwh(FILE *f, int64_t wh)
 static void write_cell(const struct csv *csv, const struct cell *cell)
 {
         FILE *f = csv->file;
+        char text[CELL_CHARS];
 
         if (cell->absent)
                 return;
@@ -55,14 +44,12 @@ static void write_cell(const struct csv *csv, const struct cell *cell)
                 write_text(f, cell->text);
                 return;
         case CELL_TIME:
-                write_time(f, csv->zone, cell->num);
+        case CELL_DURATION:
+                cell_as_text(cell, csv->zone, text, sizeof(text));
+                fputs(text, f);
                 return;
         case CELL_KWH:
                 write_kwh(f, cell->num);
-                return;
-        case CELL_DURATION:
-                fprintf(f, "%" PRId64 ":%02d:%02d", cell->num / 3600, abs((int)(cell->num / 60 % 60)),
-                        abs((int)(cell->num % 60)));
                 return;
         default:
                 fprintf(f, "%" PRId64, cell->num);

@@ -48,6 +48,9 @@ extern const struct column columns[] BB_HIDDEN;
 extern const size_t column_count BB_HIDDEN;
 /* The title of a column in a file whose times are in this zone: "Started (Europe/Berlin)". */
 void column_title(const struct column *, const char *zone_name, char *ret, size_t room);
+/* A time or a duration as people write it: "2026-01-31 23:59:59" in the zone, "-1:59:59". */
+enum { CELL_CHARS = 64 };
+void cell_as_text(const struct cell *, const bb_zone *, char *ret, size_t room);
 /* Would a spreadsheet take this text for a formula? Such cells get an apostrophe in front. */
 int32_t cell_is_formula(bb_str);
 

@@ -114,6 +114,25 @@ static const char *clean_text(struct xlsx *x, bb_str s)
         return x->text;
 }
 
+/* Excel knows the days from 1900 (right since 1 March, as it takes that year for a leap year) to 9999 and no negative
+ * times: it would show ####. */
+static int beyond_excel(const struct cell *cell, double number)
+{
+        static const double first_day = 61.0, days = 2958466.0;
+
+        if (cell->kind == CELL_TIME)
+                return number < first_day || number >= days;
+        return cell->kind == CELL_DURATION && number < 0;
+}
+
+static int write_as_text(struct xlsx *x, lxw_col_t column, const struct cell *cell)
+{
+        char text[CELL_CHARS];
+
+        cell_as_text(cell, x->zone, text, sizeof(text));
+        return worksheet_write_string(x->sheet, x->row, column, text, NULL) == LXW_NO_ERROR ? 0 : -1;
+}
+
 static int write_cell(struct xlsx *x, lxw_col_t column, const struct cell *cell)
 {
         static const double day_ms = 86400000.0, day_s = 86400.0, epoch_in_excel = 25569.0;
@@ -135,6 +154,8 @@ static int write_cell(struct xlsx *x, lxw_col_t column, const struct cell *cell)
                 number /= day_s;
         if (cell->kind == CELL_KWH)
                 number /= 1000.0;
+        if (beyond_excel(cell, number))
+                return write_as_text(x, column, cell);
         return worksheet_write_number(x->sheet, x->row, column, number, format) == LXW_NO_ERROR ? 0 : -1;
 }
 

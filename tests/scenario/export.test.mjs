@@ -12,6 +12,7 @@ before(async () => {
   busbar = await Busbar.start({ tenants: {
     north: { plugins: { identity: {}, charging: {}, admin: {}, export: {} } },
     south: { plugins: { identity: {}, charging: {}, admin: {}, export: {} } },
+    east: { time_zone: 'Europe/Berlin', plugins: { identity: {}, charging: {}, admin: {}, export: {} } },
   } });
   for (const tenant of ['north', 'south']) await busbar.api(tenant, 'PUT', '/v1/stations/BIG', {});
   fill('north', 1, ROWS);
@@ -48,6 +49,35 @@ test('filters choose the rows; CSV has the same ones', async () => {
   assert.equal(bytes.toString().split('\r\n').length, Number(stored) + 2);
   assert.equal((await busbar.api('north', 'POST', '/v1/exports', { from: '2026-01-03T00:00:00Z', to: '2026-01-02T00:00:00Z' })).body.errors[0].pointer, '/to');
   assert.equal((await busbar.api('north', 'POST', '/v1/exports', { format: 'pdf' })).body.errors[0].pointer, '/format');
+});
+
+test('times and durations that Excel does not know are text', async () => {
+  await busbar.api('east', 'PUT', '/v1/stations/ODD', {});
+  const spans = [
+    ['1850-01-01 12:00:00Z', '2026-01-01 12:00:00Z'],
+    ['2026-01-01 12:00:00Z', '2026-01-01 10:00:01Z'],
+    ['9999-12-31 22:00:00Z', '9999-12-31 23:30:00Z'],
+    ['2026-01-01 14:00:00Z', '2026-01-01 13:30:00Z'],
+  ];
+  busbar.sql(`begin; select set_config('busbar.tenant', 'east', true); ${spans.map(([started, ended], i) => `
+    insert into charging.session (tenant_id, session_id, station_id, connector_id, transaction_id, token_uid, state, started_at, start_received_at,
+      ended_at, end_received_at, meter_start_wh, meter_stop_wh, energy_wh, auth_status, stop_reason)
+    values ('east', gen_random_uuid(), 'ODD', 1, ${900001 + i}, 'CARD', 1, '${started}', now(), '${ended}', now(), 0, 1, 1, 0, 'Local');`).join('')} commit`);
+  const [titles, ...rows] = readWorkbook((await exportFile(busbar, 'east', {})).bytes).sheets.Sessions;
+  const cells = (transaction) => {
+    const row = rows.find((r) => r[titles.findIndex((t) => t.v === 'Transaction')].v === transaction);
+    return ['Started (Europe/Berlin)', 'Ended (Europe/Berlin)', 'Duration'].map((name) => row[titles.findIndex((t) => t.v === name)]);
+  };
+  const [old, backwards, last, half] = [1, 2, 3, 4].map((i) => cells(900000 + i));
+  assert.equal(old[0].t, 's');
+  assert.match(old[0].v, /^1850-01-01 1[23]:\d\d:\d\d$/);
+  assert.deepEqual(old[1], { v: '2026-01-01T13:00:00', t: 'd' });
+  assert.deepEqual(backwards[2], { v: '-1:59:59', t: 's' });
+  assert.deepEqual(half[2], { v: '-0:30:00', t: 's' });
+  assert.deepEqual(last[0], { v: '9999-12-31T23:00:00', t: 'd' });
+  assert.deepEqual(last[1], { v: '10000-01-01 00:30:00', t: 's' });
+  const csv = (await exportFile(busbar, 'east', { format: 'csv' })).bytes.toString();
+  for (const text of ['-1:59:59', '-0:30:00', '10000-01-01 00:30:00']) assert.ok(csv.includes(`,${text},`), text);
 });
 
 test('a link works without a key, for its tenant and file alone, also in pieces', async () => {
