@@ -293,17 +293,30 @@ BB_AWAIT bb_err station_remove(bb_request *req, bb_response *res)
         return err;
 }
 
+static bb_str number_of(const struct bb_connector *connector)
+{
+        return bb_print("%lld", (long long)connector->connector_id);
+}
+
 BB_AWAIT bb_err connectors_list(bb_request *req, bb_response *res)
 {
         bb_str id = bb_request_param(req, "id");
         struct bb_station station;
         struct bb_connector *items;
-        size_t count;
-        const struct page whole = {.limit = SIZE_MAX};
+        struct page page;
+        size_t count, from = 0;
 
+        TRY(page_of(req, res, &page));
         TRY(charging->station_get(id, &station));
         TRY(charging->connector_list(id, &items, &count));
-        page_send(res, &Connector, items, count, &whole, BB_NONE);
+        /* A station has few: all are read, and the page is cut out. The cursor is the number of the last one. */
+        while (page.after.ptr != NULL && from < count && !bb_str_eq(number_of(&items[from]), page.after))
+                from++;
+        if (page.after.ptr != NULL && from++ == count)
+                return page_fault(res, &page, BB_E_NOT_FOUND);
+        items += from;
+        count = count - from < page.limit ? count - from : page.limit;
+        page_send(res, &Connector, items, count, &page, count > 0 ? number_of(&items[count - 1]) : BB_NONE);
         return BB_OK;
 }
 
@@ -315,7 +328,7 @@ static BB_AWAIT bb_err find_connector(bb_str station_id, bb_str number, struct b
         TRY(charging->connector_list(station_id, &items, &count));
         for (size_t i = 0; i < count; i++) {
                 *ret = items[i];
-                if (bb_str_eq(bb_print("%lld", (long long)items[i].connector_id), number))
+                if (bb_str_eq(number_of(&items[i]), number))
                         return BB_OK;
         }
         return BB_E_NOT_FOUND;

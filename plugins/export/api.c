@@ -148,22 +148,30 @@ BB_AWAIT bb_err exports_create(bb_request *req, bb_response *res)
         return BB_OK;
 }
 
+static BB_AWAIT bb_err find(bb_str id, struct bb_job_info *ret)
+{
+        *ret = (struct bb_job_info){.size = sizeof(*ret)};
+        TRY(bb_job_get(id, ret));
+        return bb_str_is(ret->type, "export.sessions") ? BB_OK : BB_E_NOT_FOUND;
+}
+
 /* GET /v1/exports */
 BB_AWAIT bb_err exports_list(bb_request *req, bb_response *res)
 {
         bb_json *items = bb_json_new_array();
-        struct bb_job_info *jobs;
+        struct bb_job_info *jobs, before;
         struct export_view view;
         size_t count, limit;
         bb_str after;
         bb_err err;
 
         TRY(bb_page(req, res, &limit, &after));
-        err = bb_job_list("export.sessions", after, limit, &jobs, &count);
-        if (err == BB_E_INVALID && after.ptr != NULL)
+        err = after.ptr != NULL ? find(after, &before) : BB_OK;
+        if (err == BB_E_NOT_FOUND)
                 return bb_problem(res, BB_E_INVALID, 400, "bad-cursor",
                                   BB_STR("The query parameter cursor is not one that this list gave out."));
         TRY(err);
+        TRY(bb_job_list("export.sessions", after, limit, &jobs, &count));
         for (size_t i = 0; i < count; i++) {
                 TRY(view_of(req, &jobs[i], &view));
                 bb_json_append(items, bb_shape_encode(&Export, &view));
@@ -172,19 +180,12 @@ BB_AWAIT bb_err exports_list(bb_request *req, bb_response *res)
         return BB_OK;
 }
 
-static BB_AWAIT bb_err find(bb_request *req, struct bb_job_info *ret)
-{
-        *ret = (struct bb_job_info){.size = sizeof(*ret)};
-        TRY(bb_job_get(bb_request_param(req, "id"), ret));
-        return bb_str_is(ret->type, "export.sessions") ? BB_OK : BB_E_NOT_FOUND;
-}
-
 BB_AWAIT bb_err export_read(bb_request *req, bb_response *res)
 {
         struct bb_job_info job;
         struct export_view view;
 
-        TRY(find(req, &job));
+        TRY(find(bb_request_param(req, "id"), &job));
         TRY(view_of(req, &job, &view));
         bb_response_shape(res, &Export, &view);
         return BB_OK;
@@ -198,7 +199,7 @@ BB_AWAIT bb_err export_cancel(bb_request *req, bb_response *res)
         struct bb_job_info job;
         bb_err err;
 
-        TRY(find(req, &job));
+        TRY(find(bb_request_param(req, "id"), &job));
         TRY(decode_params(&job, &params));
         err = bb_job_cancel(job.id);
         if (err < 0 && err != BB_E_CONFLICT) /* one that has ended cannot be cancelled, but its file can go */
@@ -237,7 +238,7 @@ BB_AWAIT bb_err export_download(bb_request *req, bb_response *res)
         bb_str path;
 
         TRY(check_signature(req, res));
-        TRY(find(req, &job));
+        TRY(find(bb_request_param(req, "id"), &job));
         TRY(decode_params(&job, &params));
         writer = writer_of(params.format);
         path = export_path(state->tenant, job.id, writer->suffix);

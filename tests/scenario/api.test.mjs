@@ -62,6 +62,8 @@ test('what is wrong with a query or a body is said by name', async () => {
     ['GET', `/v1/cdrs?cursor=${Buffer.from('ST-1').toString('hex')}`, undefined, 400, /bad-cursor/],
     ['GET', `/v1/reviews?cursor=${Buffer.from('ST-1').toString('hex')}`, undefined, 400, /bad-cursor/],
     ['GET', `/v1/dead-letters?cursor=${Buffer.from('ST-1').toString('hex')}`, undefined, 400, /bad-cursor/],
+    ['GET', `/v1/exports?cursor=${Buffer.from('ST-1').toString('hex')}`, undefined, 400, /bad-cursor/],
+    ['GET', `/v1/exports?cursor=${Buffer.from('00000000-0000-4000-8000-000000000000').toString('hex')}`, undefined, 400, /bad-cursor/],
     ['GET', '/v1/connection-attempts?limit=0', undefined, 400, /limit/],
     ['GET', '/v1/connection-attempts?limit=201', undefined, 400, /limit/],
     ['GET', '/v1/connection-attempts?limit=-1', undefined, 400, /limit/],
@@ -124,6 +126,12 @@ test('null removes members of a station, and what a read gave can be written bac
     assert.deepEqual(writable(written.body), writable(read.body));
   }
   const [connector] = (await api('GET', '/v1/stations/NULLED/connectors')).body.items;
+  busbar.sql("insert into charging.connector (tenant_id, station_id, connector_id) values ('north', 'NULLED', 2)");
+  const first = (await api('GET', '/v1/stations/NULLED/connectors?limit=1')).body;
+  assert.deepEqual(first.items.map((c) => c.connector_id), [1]);
+  const second = (await api('GET', `/v1/stations/NULLED/connectors?limit=2&cursor=${first.next_cursor}`)).body;
+  assert.deepEqual([second.items.map((c) => c.connector_id), second.next_cursor], [[2], undefined]);
+  assert.equal((await api('GET', '/v1/stations/NULLED/connectors?cursor=39')).body.code, 'bad-cursor');
   const labelled = await api('PUT', '/v1/stations/NULLED/connectors/1', { ...connector, label: 'left', connector_id: 7 });
   assert.equal(labelled.status, 200, labelled.bytes.toString());
   assert.deepEqual(labelled.body, { ...connector, label: 'left' });
@@ -148,6 +156,8 @@ test('a POST with an Idempotency-Key happens once', async () => {
   assert.equal(again.headers.get('idempotency-replayed'), 'true');
   assert.equal((await post({ format: 'xlsx' }, 'key-1')).status, 422);
   assert.notEqual((await post({ format: 'csv' }, 'key-2')).body.id, first.body.id);
+  const newest = (await api('GET', '/v1/exports?limit=1')).body;
+  assert.equal((await api('GET', `/v1/exports?limit=1&cursor=${newest.next_cursor}`)).body.items[0].id, first.body.id);
   assert.equal((await post({ format: 'csv' }, '')).status, 400);
 });
 
