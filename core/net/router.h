@@ -55,7 +55,8 @@ void router_each_route(const bb_plugin_ref *, void (*fn)(const struct bb_route *
  * be unloaded when none is left. */
 size_t router_group_count(const bb_plugin_ref *, const bb_tenant *);
 void router_cancel_group(const bb_plugin_ref *, const bb_tenant *);
-/* Cancels the streams that would never end by themselves (BB_ROUTE_ENDLESS), so that draining need not wait for them. */
+/* Cancels the streams that would never end by themselves (BB_ROUTE_ENDLESS), so that draining need not wait for them.
+ */
 void router_cancel_endless(void);
 /* Forgets every route; for the end of the process and for tests. */
 void router_close(void);
