@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The testkit, with the identity plugin as its guest: what a third party's own tests would rely on.
- * test-sources: sdk/testkit/testkit.c sdk/testkit/testkit_db.c sdk/testkit/testkit_http.c sdk/testkit/testkit_work.c
+ * test-libs: libbbtestkit.a
  * test-includes: sdk/testkit
  */
 #include <setjmp.h>
