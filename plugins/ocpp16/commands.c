@@ -112,7 +112,7 @@ int32_t command_prepare(bb_str action, const bb_json *payload, const struct comm
         return ret->outcome = BB_COMMAND_ANSWERED;
 }
 
-/* GetConfiguration tells the station's own password to whoever asks (OCPP 1.6 errata; ocpp.md). */
+/* GetConfiguration tells the station's own password to whoever asks (OCPP 1.6 errata). */
 static bb_json *masked(const bb_json *payload)
 {
         bb_json *list = bb_json_get(payload, "configurationKey");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * GET /ocpp/{station}: the handshake as a row of checks, the rule about a second connection of the same station
- * (promises.md), and the end of a connection. Each refusal is counted, logged with what to do about it, and told to the
+ * (README.md), and the end of a connection. Each refusal is counted, logged with what to do about it, and told to the
  * station in a word at most.
  */
 #include "metrics.h"

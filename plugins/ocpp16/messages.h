@@ -2,7 +2,7 @@
  *
  * What each CALL of a station means to the domain. `message` is the struct of the action's shape, checked; *ret_answer
  * is the CALLRESULT's payload. An error that is an outage closes the socket without an answer, so that the station
- * keeps its message (promises.md P5); BB_E_CONFLICT says that this connection is no longer the station's.
+ * keeps its message; BB_E_CONFLICT says that this connection is no longer the station's.
  */
 #ifndef OCPP16_MESSAGES_H
 #define OCPP16_MESSAGES_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The database away, and everybody coming back at once (promises.md: P5, P9). Answers are held and the work is tried
+ * The database away, and everybody coming back at once. Answers are held and the work is tried
  * again; after twenty seconds the socket is closed, at a rate that the network stands, and new ones are let in at a
  * rate that the database stands.
  */

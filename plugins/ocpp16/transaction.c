@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * StartTransaction and StopTransaction (OCPP 1.6 §4.8, §4.10). The answer leaves after the commit, and never says no:
- * what is strange about a session is for people to review (promises.md P1 to P3).
+ * what is strange about a session is for people to review.
  */
 #include "messages.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// PostgreSQL is stuck for longer than answers can be held (promises.md): stations that wait are closed with 1013, since a
+// PostgreSQL is stuck for longer than answers can be held: stations that wait are closed with 1013, since a
 // closed socket costs them nothing and an error would; new ones get 503 with Retry-After; afterwards everything
 // goes on, and what was repeated is stored once.
 import assert from 'node:assert/strict';

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The life of sessions on a real cluster: what promises.md says of starts, samples and stops, as a station and an
+ * The life of sessions on a real cluster: what becomes of starts, samples and stops, as a station and an
  * operator would notice it.
  *
  * test-sources: plugins/charging/admit.c plugins/charging/attempt.c plugins/charging/authorize.c plugins/charging/cdr.c
