@@ -91,7 +91,7 @@ static const struct bb_field database_fields[] = {
          .max = 2048,
          .about = "postgresql://… of the role that owns the tables and migrates"},
         TEXT(config_database, bin_folder, 4096, "folder of PostgreSQL's programs for the embedded cluster"),
-        NUMBER(config_database, pool, 1, 256, "8", "connections to the database"),
+        NUMBER(config_database, pool, 4, 64, "8", "connections to the database"),
 };
 static BB_SHAPE(database_shape, config_database, 0, "PostgreSQL", database_fields);
 

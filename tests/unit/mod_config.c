@@ -123,7 +123,7 @@ static void test_everything(void **state)
                  "    - '[::1]:8080'\n"
                  "  tls: {listen: [\"0.0.0.0:443\"], certificate: cert.pem, key: key.pem}\n"
                  "operation: {listen: \"127.0.0.1:0\"}\n"
-                 "database: {url: !file password, owner_url: !env BUSBAR_TEST_OWNER, pool: 3}\n"
+                 "database: {url: !file password, owner_url: !env BUSBAR_TEST_OWNER, pool: 12}\n"
                  "log: {level: debug}\n"
                  "limits: {max_connections: 7}\n"
                  "watchdog: {warn_ms: 50, abort_ms: 0}\n"

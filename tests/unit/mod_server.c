@@ -169,7 +169,7 @@ static void write_server_file(const char *extra)
 
         snprintf(text, sizeof(text),
                  "state_folder: state\nplugin_folders: [%s]\nhttp: {listen: [\"127.0.0.1:%d\"]}\n"
-                 "operation: {listen: \"127.0.0.1:%d\"}\ndatabase: {pool: 2}\ndrain: {seconds: 5}\n%s",
+                 "operation: {listen: \"127.0.0.1:%d\"}\ndatabase: {pool: 4}\ndrain: {seconds: 5}\n%s",
                  actors_folder, public_port, operation_port, extra);
         put("busbar.yaml", text);
 }
