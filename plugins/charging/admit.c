@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * May this station connect? One statement reads what is known and, when all fits, gives out the connection's epoch. The
- * credential is checked before anything is counted: wrong attempts never lock out who has the right password.
+ * May this station connect? One statement reads what is known and, when all fits, gives out the connection's epoch;
+ * when many come at once they share it (bb_batch). The credential is checked before anything is counted: wrong attempts
+ * never lock out who has the right password.
  */
 #include "domain.h"
 
@@ -31,34 +32,87 @@ static bb_err password_mac(const struct bb_admit *a, uint8_t ret[BB_MAC_BYTES])
         return bb_mac("station-password", bb_print("%.*s:%.*s", BB_FMT(a->station_id), BB_FMT(a->password)), ret);
 }
 
-static BB_AWAIT bb_err look(const struct bb_admit *a, struct known *ret)
-{
-        const int given = a->password.ptr != NULL;
-        uint8_t mac[BB_MAC_BYTES] = {0};
-        bb_rows *rows;
-        bb_str wanted;
+/* A question that waits in its task for its commit. */
+struct admit_item {
+        struct report report;
+        struct bb_station_ref who; /* epoch is not known yet */
+        const struct bb_admit *admit;
+        uint8_t mac[BB_MAC_BYTES];
+        struct known known;
+};
 
-        if (given)
-                TRY(password_mac(a, mac));
-        /* That the update compares MACs tells an attacker nothing: he cannot choose their bytes. What counts is below.
-         */
-        TRY(bb_db_query(&rows,
-                        "with known as (select admission, password_mac from charging.station where station_id = $1),"
-                        " taken as (update charging.station set epoch_last = epoch_last + 1, driver = $3, protocol = $4"
-                        " where station_id = $1 and admission = 0 and (password_mac is null or password_mac = $2)"
-                        " returning epoch_last)"
-                        " select k.admission, k.password_mac, t.epoch_last from known k left join taken t on true",
-                        BB_TEXT(a->station_id),
-                        given ? BB_BYTES(((bb_str){(const char *)mac, sizeof(mac)})) : BB_BYTES(BB_NONE),
-                        BB_TEXT(a->driver), BB_TEXT(a->protocol)));
-        *ret = (struct known){.found = bb_rows_count(rows) > 0};
-        if (!ret->found)
-                return BB_OK;
-        wanted = bb_row_bytes(rows, 0, 1);
-        ret->admission = (int32_t)bb_row_int(rows, 0, 0, BB_STATION_BLOCKED);
-        ret->credential = bb_row_is_null(rows, 0, 1) ||
-                          (given && wanted.len == sizeof(mac) && bb_equal_secret(wanted.ptr, mac, sizeof(mac)));
-        ret->epoch = bb_row_int(rows, 0, 2, 0);
+/* That the update compares MACs tells an attacker nothing: he cannot choose their bytes. What counts is in
+ * known_from(). */
+static const char look_sql[] =
+        "with asked as (select a.station_id, decode(a.mac, 'hex') as mac, a.driver, a.protocol, a.n"
+        "  from unnest($1::text[], $2::text[], $3::text[], $4::text[]) with ordinality"
+        "  as a (station_id, mac, driver, protocol, n)),"
+        " taken as (update charging.station s set epoch_last = s.epoch_last + 1, driver = a.driver,"
+        "  protocol = a.protocol from asked a where s.station_id = a.station_id and s.admission = 0"
+        "  and (s.password_mac is null or s.password_mac = a.mac) returning a.n, s.epoch_last)"
+        " select a.n, k.admission, k.password_mac, t.epoch_last from asked a"
+        " join charging.station k on k.station_id = a.station_id left join taken t on t.n = a.n";
+
+static void known_from(const bb_rows *rows, size_t row, struct admit_item *item)
+{
+        bb_str wanted = bb_row_bytes(rows, row, 2);
+
+        item->known.found = 1;
+        item->known.admission = (int32_t)bb_row_int(rows, row, 1, BB_STATION_BLOCKED);
+        item->known.credential =
+                bb_row_is_null(rows, row, 2) || (item->admit->password.ptr != NULL && wanted.len == sizeof(item->mac) &&
+                                                 bb_equal_secret(wanted.ptr, item->mac, sizeof(item->mac)));
+        item->known.epoch = bb_row_int(rows, row, 3, 0);
+}
+
+static BB_AWAIT bb_err admit_round(struct charging *c, struct report *const *reports, size_t count)
+{
+        bb_str *texts = BB_NEW_ARRAY(bb_str, 4 * count + 1), *stations = texts, *macs = texts + count,
+               *drivers = macs + count, *protocols = drivers + count;
+        bb_rows *rows[2];
+
+        (void)c;
+        for (size_t i = 0; i < count; i++) {
+                const struct admit_item *item = (const struct admit_item *)reports[i];
+
+                stations[i] = item->admit->station_id;
+                macs[i] = item->admit->password.ptr != NULL
+                                  ? bb_hex((bb_str){(const char *)item->mac, sizeof(item->mac)})
+                                  : BB_NONE;
+                drivers[i] = item->admit->driver;
+                protocols[i] = item->admit->protocol;
+        }
+        const struct bb_stmt stmts[] = {
+                stations_lock_stmt(&BB_TEXT_ARRAY(stations, count)),
+                BB_STMT(look_sql, BB_TEXT_ARRAY(stations, count), BB_TEXT_ARRAY(macs, count),
+                        BB_TEXT_ARRAY(drivers, count), BB_TEXT_ARRAY(protocols, count)),
+        };
+
+        TRY(bb_db_run(stmts, BB_COUNT(stmts), rows));
+        for (size_t row = 0; row < bb_rows_count(rows[1]); row++) {
+                int64_t n = bb_row_int(rows[1], row, 0, 0);
+
+                if (n < 1 || (size_t)n > count)
+                        return BB_E_INTERNAL;
+                known_from(rows[1], row, (struct admit_item *)reports[n - 1]);
+        }
+        return BB_OK;
+}
+
+BB_AWAIT bb_err admits_flush(void *const *items, size_t count, void *arg)
+{
+        return group_rounds(arg, items, count, admit_round);
+}
+
+static BB_AWAIT bb_err look(struct charging *c, const struct bb_admit *a, struct known *ret)
+{
+        struct admit_item item = {.who = {.station_id = a->station_id}, .admit = a};
+
+        item.report.who = &item.who;
+        if (a->password.ptr != NULL)
+                TRY(password_mac(a, item.mac));
+        TRY(bb_batch_submit(c->admits, &item));
+        *ret = item.known;
         return BB_OK;
 }
 
@@ -129,10 +183,10 @@ BB_AWAIT bb_err charging_admit(const struct bb_admit *a, struct bb_admitted *ret
                 attempt_record(c, a, ret, 1);
                 return BB_OK;
         }
-        TRY(look(a, &known));
+        TRY(look(c, a, &known));
         if (!known.found && a->policy != BB_ONBOARD_REFUSE) {
                 TRY(onboard(c, a));
-                TRY(look(a, &known));
+                TRY(look(c, a, &known));
         }
         *ret = (struct bb_admitted){.verdict = verdict_of(c, a, &known), .epoch = known.epoch};
         if (ret->verdict != BB_ADMIT_OK)

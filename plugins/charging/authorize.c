@@ -48,20 +48,62 @@ struct bb_authorization authorization_take(const struct kept_authorization *kept
         return a;
 }
 
+/* A question that waits in its task for its answer, which many share. */
+struct authorize_item {
+        struct report report;
+        bb_str token_uid;
+        struct kept_authorization verdict;
+        bb_err result;
+};
+
+static BB_AWAIT bb_err authorize_round(struct charging *c, struct report *const *reports, size_t count)
+{
+        bb_str *stations = BB_NEW_ARRAY(bb_str, 2 * count + 1), *tokens = stations + count;
+        int64_t *epochs = BB_NEW_ARRAY(int64_t, count + 1);
+        bb_rows *rows;
+
+        for (size_t i = 0; i < count; i++) {
+                struct authorize_item *item = (struct authorize_item *)reports[i];
+
+                stations[i] = item->report.who->station_id;
+                epochs[i] = item->report.who->epoch;
+                tokens[i] = item->token_uid;
+                item->result = BB_E_CONFLICT;
+        }
+        TRY(bb_db_query(&rows,
+                        "select " TOKEN_COLUMNS
+                        ", i.n from unnest($1::text[], $2::bigint[], $3::text[]) with ordinality"
+                        " as i (station_id, epoch, token_uid, n) join charging.station s"
+                        " on s.station_id = i.station_id and s.epoch = i.epoch" TOKEN_JOIN("i.token_uid"),
+                        BB_TEXT_ARRAY(stations, count), BB_INT_ARRAY(epochs, count), BB_TEXT_ARRAY(tokens, count)));
+        for (size_t row = 0; row < bb_rows_count(rows); row++) {
+                int64_t n = bb_row_int(rows, row, TOKEN_COLUMN_COUNT, 0);
+                struct bb_authorization verdict = token_verdict(c, rows, row, 0, -1);
+                struct authorize_item *item;
+
+                if (n < 1 || (size_t)n > count)
+                        return BB_E_INTERNAL;
+                item = (struct authorize_item *)reports[n - 1];
+                authorization_keep(&item->verdict, &verdict);
+                item->result = BB_OK;
+        }
+        return BB_OK;
+}
+
+BB_AWAIT bb_err authorizations_flush(void *const *items, size_t count, void *arg)
+{
+        return group_rounds(arg, items, count, authorize_round);
+}
+
 /* OCPP 1.6 §4.2. "ConcurrentTx" is an answer to a start only (§7.2): who wants to stop must get through. */
 BB_AWAIT bb_err charging_authorize(const struct bb_station_ref *who, bb_str token_uid, struct bb_authorization *ret)
 {
         STATE(c);
-        bb_rows *rows;
+        struct authorize_item item = {.report = {.who = who}, .token_uid = empty_if_none(report_text(token_uid, 255))};
 
         presence_seen(&c->presence, who->station_id, who->epoch, 0, bb_now_ms());
-        TRY(bb_db_query(&rows,
-                        "select " TOKEN_COLUMNS
-                        " from charging.station s" TOKEN_JOIN("$3") " where s.station_id = $1 and s.epoch = $2",
-                        BB_TEXT(who->station_id), BB_INT(who->epoch),
-                        BB_TEXT(empty_if_none(report_text(token_uid, 255)))));
-        if (bb_rows_count(rows) == 0)
-                return BB_E_CONFLICT;
-        *ret = token_verdict(c, rows, 0, 0, -1);
+        TRY(bb_batch_submit(c->authorizations, &item));
+        TRY(item.result);
+        *ret = authorization_take(&item.verdict);
         return BB_OK;
 }

@@ -20,7 +20,7 @@ static const struct bb_charging_ops ops = {
         .boot = charging_boot,
         .clock_seen = charging_clock_seen,
         .station_seen = charging_station_seen,
-        /* connector.c */
+        /* connector_status.c, connector.c */
         .connector_status = charging_connector_status,
         .connector_list = charging_connector_list,
         .connector_put = charging_connector_put,
@@ -112,6 +112,35 @@ static void state_free(struct charging *c)
         free(c);
 }
 
+/* What many stations say at once shares a commit. */
+static const struct {
+        const char *name;
+        size_t offset;
+        group_flush *flush;
+} groups[] = {
+        {"charging.admits", offsetof(struct charging, admits), admits_flush},
+        {"charging.onlines", offsetof(struct charging, onlines), onlines_flush},
+        {"charging.offlines", offsetof(struct charging, offlines), offlines_flush},
+        {"charging.boots", offsetof(struct charging, boots), boots_flush},
+        {"charging.statuses", offsetof(struct charging, statuses), statuses_flush},
+        {"charging.authorizations", offsetof(struct charging, authorizations), authorizations_flush},
+};
+
+static bb_batch **group_at(struct charging *c, size_t i)
+{
+        return (bb_batch **)(void *)((char *)c + groups[i].offset);
+}
+
+static bb_err groups_open(struct charging *c)
+{
+        for (size_t i = 0; i < BB_COUNT(groups); i++) {
+                *group_at(c, i) = bb_batch_new(c->tenant, groups[i].name, GROUP_MAX, groups[i].flush, c);
+                if (*group_at(c, i) == NULL)
+                        return BB_E_INTERNAL;
+        }
+        return BB_OK;
+}
+
 static bb_err state_start(struct charging *c, uint64_t salt)
 {
         uint8_t mac[BB_MAC_BYTES];
@@ -119,6 +148,7 @@ static bb_err state_start(struct charging *c, uint64_t salt)
 
         TRY(bb_mac("transaction-id", BB_STR("1"), mac));
         memcpy(c->cipher.key, mac, sizeof(c->cipher.key));
+        TRY(groups_open(c));
         TRY(samples_start(c));
         TRY(starts_start(c));
         TRY(stops_start(c));
@@ -132,6 +162,8 @@ static BB_AWAIT void batches_stop(struct charging *c)
         samples_stop(c);
         starts_stop(c);
         stops_stop(c);
+        for (size_t i = 0; i < BB_COUNT(groups); i++)
+                bb_batch_free(*group_at(c, i));
 }
 
 static BB_AWAIT bb_err tenant_start(void *self, bb_tenant *tenant, const void *config, void **ret_state)

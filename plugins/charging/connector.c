@@ -1,64 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Connectors: what the station says of them, and what operators add. Their state is the station's word alone; a running
- * session does not change it. Connector 0 is the station as a whole.
+ * Connectors as operators see and describe them. Their state is the station's word alone (connector_status.c); a
+ * running session does not change it. Connector 0 is the station as a whole.
  */
 #include "domain.h"
-
-static const char *const statuses[] = {"Unknown",     "Available", "Preparing", "Charging",    "SuspendedEVSE",
-                                       "SuspendedEV", "Finishing", "Reserved",  "Unavailable", "Faulted"};
-
-static bb_str status_payload(bb_str station_id, const struct bb_connector_report *r, int64_t at_ms)
-{
-        bb_json *payload = bb_json_new_object();
-
-        bb_json_set_str(payload, "station_id", station_id);
-        bb_json_set_int(payload, "connector_id", r->connector_id);
-        bb_json_set_str(payload, "status", bb_cstr(statuses[r->status]));
-        bb_json_set_str(payload, "error_code", report_text(r->error_code, 64));
-        bb_json_set_str(payload, "at", bb_time_text(at_ms));
-        return bb_json_text(payload);
-}
-
-/* A status that is the same as before changes no row and raises no event: stations repeat all of them when they return.
- */
-BB_AWAIT bb_err charging_connector_status(const struct bb_station_ref *who, const struct bb_connector_report *r)
-{
-        STATE(c);
-        int64_t now = bb_now_ms(), at = r->at_ms != 0 ? time_clamp(r->at_ms) : now;
-        bb_rows *rows;
-        bb_err err;
-
-        if (r->connector_id < 0 || r->connector_id > CONNECTOR_MAX || r->status < 0 ||
-            (size_t)r->status >= BB_COUNT(statuses))
-                return BB_E_INVALID;
-        const struct bb_stmt stmts[] = {
-                MUST_HIT("insert into charging.connector as c (station_id, connector_id, status, error_code, info,"
-                         " vendor_id, vendor_error_code, status_at, status_received_at)"
-                         " select $1, $3, $4, $5, $6, $7, $8, $9, $10 from charging.station"
-                         " where station_id = $1 and epoch = $2"
-                         " on conflict (tenant_id, station_id, connector_id) do update set status = excluded.status,"
-                         " error_code = excluded.error_code, info = excluded.info, vendor_id = excluded.vendor_id,"
-                         " vendor_error_code = excluded.vendor_error_code, status_at = excluded.status_at,"
-                         " status_received_at = excluded.status_received_at"
-                         " where (c.status, c.error_code, c.info, c.vendor_id, c.vendor_error_code) is distinct from"
-                         " (excluded.status, excluded.error_code, excluded.info, excluded.vendor_id,"
-                         " excluded.vendor_error_code)",
-                         BB_TEXT(who->station_id), BB_INT(who->epoch), BB_INT(r->connector_id), BB_INT(r->status),
-                         BB_TEXT(report_text(r->error_code, 64)), BB_TEXT(report_text(r->info, 255)),
-                         BB_TEXT(report_text(r->vendor_id, 255)), BB_TEXT(report_text(r->vendor_error_code, 255)),
-                         BB_TIME(at), BB_TIME(now)),
-                bb_event_stmt("connector.status", who->station_id, status_payload(who->station_id, r, at)),
-        };
-
-        presence_seen(&c->presence, who->station_id, who->epoch, 0, now);
-        err = bb_db_run(stmts, BB_COUNT(stmts), NULL);
-        if (err != BB_E_NOT_FOUND)
-                return err;
-        TRY(bb_db_query(&rows, "select 1 from charging.station where station_id = $1 and epoch = $2",
-                        BB_TEXT(who->station_id), BB_INT(who->epoch)));
-        return bb_rows_count(rows) > 0 ? BB_OK : BB_E_CONFLICT;
-}
 
 struct bb_stmt connector_list_stmt(const struct bb_param *station_id)
 {

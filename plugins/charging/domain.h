@@ -31,6 +31,7 @@ struct charging {
         const struct charging_config *config;
         bb_tenant *tenant;
         bb_batch *samples, *starts, *stops;
+        bb_batch *admits, *onlines, *offlines, *boots, *statuses, *authorizations;
         bb_timer *minute, *hour;
         struct presence presence;
         struct limiter wrong_passwords; /* per station and address */
@@ -189,6 +190,11 @@ struct kept_authorization {
 };
 void authorization_keep(struct kept_authorization *, const struct bb_authorization *);
 struct bb_authorization authorization_take(const struct kept_authorization *); /* in the memory of the task */
+/* The batches that charging.c opens and closes by a table. */
+typedef bb_err group_flush(void *const *items, size_t count, void *arg);
+group_flush admits_flush, onlines_flush, offlines_flush, boots_flush, statuses_flush, authorizations_flush;
+/* Locks stations in the order that everybody keeps to. */
+struct bb_stmt stations_lock_stmt(const struct bb_param *stations);
 bb_err starts_start(struct charging *);
 BB_AWAIT void starts_stop(struct charging *);
 bb_err stops_start(struct charging *);

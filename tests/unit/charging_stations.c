@@ -3,7 +3,8 @@
  * Who may connect, what operators change, commands, signs of life: on a real cluster.
  *
  * test-sources: plugins/charging/admit.c plugins/charging/attempt.c plugins/charging/authorize.c plugins/charging/cdr.c
- * test-sources: plugins/charging/command.c plugins/charging/connector.c plugins/charging/decimal.c
+ * test-sources: plugins/charging/command.c plugins/charging/connector.c
+ * test-sources: plugins/charging/connector_status.c plugins/charging/decimal.c
  * test-sources: plugins/charging/domain.c plugins/charging/housekeeping.c plugins/charging/limiter.c
  * test-sources: plugins/charging/location.c plugins/charging/presence.c plugins/charging/reading.c
  * test-sources: plugins/charging/review.c plugins/charging/sample.c plugins/charging/session_cache.c
