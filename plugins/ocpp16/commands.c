@@ -51,26 +51,43 @@ static bb_str check_keys(const void *message, bb_str *ret_path)
         return BB_NONE;
 }
 
+/* One line an action; what is left out: the tenant's timeout, the usual priority, nothing to mask or check, no effect
+ * besides the answer. */
+#define COMMAND(action_, request_, answer_, ...)                                                                       \
+        {                                                                                                              \
+                .action = (action_), .request = &(request_), .answer = &(answer_), ##__VA_ARGS__                       \
+        }
+
 static const struct command commands[] = {
-        {"CancelReservation", &CancelReservationRequest, &AcceptedRejectedAnswer, 0, 0, NULL},
-        {"ChangeAvailability", &ChangeAvailabilityRequest, &ChangeAvailabilityAnswer, 0, 0, NULL},
-        {"ChangeConfiguration", &ChangeConfigurationRequest, &ChangeConfigurationAnswer, 0, 0, NULL},
-        {"ClearCache", &EmptyMessage, &AcceptedRejectedAnswer, 0, 0, NULL},
-        {"ClearChargingProfile", &ClearChargingProfileRequest, &ClearChargingProfileAnswer, 0, 0, NULL},
-        {"DataTransfer", &DataTransferCommand, &DataTransferAnswer, 0, 0, NULL},
-        {"GetCompositeSchedule", &GetCompositeScheduleRequest, &GetCompositeScheduleAnswer, 0, 0, NULL},
-        {"GetConfiguration", &GetConfigurationRequest, &GetConfigurationAnswer, 0, 1, check_keys},
-        {"GetDiagnostics", &GetDiagnosticsRequest, &GetDiagnosticsAnswer, SLOW_S, 0, check_diagnostics},
-        {"GetLocalListVersion", &EmptyMessage, &GetLocalListVersionAnswer, 0, 0, NULL},
-        {"RemoteStartTransaction", &RemoteStartTransactionRequest, &AcceptedRejectedAnswer, 0, 0, NULL},
-        {"RemoteStopTransaction", &RemoteStopTransactionRequest, &AcceptedRejectedAnswer, 0, 0, NULL},
-        {"ReserveNow", &ReserveNowRequest, &ReserveNowAnswer, 0, 0, NULL},
-        {"Reset", &ResetRequest, &AcceptedRejectedAnswer, 0, 0, NULL},
-        {"SendLocalList", &SendLocalListRequest, &SendLocalListAnswer, SLOW_S, 0, NULL},
-        {"SetChargingProfile", &SetChargingProfileRequest, &SetChargingProfileAnswer, 0, 0, NULL},
-        {"TriggerMessage", &TriggerMessageRequest, &TriggerMessageAnswer, 0, 0, NULL},
-        {"UnlockConnector", &UnlockConnectorRequest, &UnlockConnectorAnswer, SLOW_S, 0, NULL},
-        {"UpdateFirmware", &UpdateFirmwareRequest, &EmptyAnswer, SLOW_S, 0, check_firmware},
+        COMMAND("CancelReservation", CancelReservationRequest, AcceptedRejectedAnswer),
+        COMMAND("ChangeAvailability", ChangeAvailabilityRequest, ChangeAvailabilityAnswer,
+                .effects = effects_availability),
+        COMMAND("ChangeConfiguration", ChangeConfigurationRequest, ChangeConfigurationAnswer,
+                .effects = effects_configuration),
+        COMMAND("ClearCache", EmptyMessage, AcceptedRejectedAnswer),
+        COMMAND("ClearChargingProfile", ClearChargingProfileRequest, ClearChargingProfileAnswer),
+        COMMAND("DataTransfer", DataTransferCommand, DataTransferAnswer),
+        COMMAND("GetCompositeSchedule", GetCompositeScheduleRequest, GetCompositeScheduleAnswer,
+                .priority = BB_PRIORITY_READ),
+        COMMAND("GetConfiguration", GetConfigurationRequest, GetConfigurationAnswer, .priority = BB_PRIORITY_READ,
+                .masks = 1, .check = check_keys),
+        COMMAND("GetDiagnostics", GetDiagnosticsRequest, GetDiagnosticsAnswer, .timeout_s = SLOW_S,
+                .priority = BB_PRIORITY_READ, .check = check_diagnostics, .effects = effects_diagnostics),
+        COMMAND("GetLocalListVersion", EmptyMessage, GetLocalListVersionAnswer, .priority = BB_PRIORITY_READ),
+        COMMAND("RemoteStartTransaction", RemoteStartTransactionRequest, AcceptedRejectedAnswer,
+                .effects = effects_remote_start),
+        COMMAND("RemoteStopTransaction", RemoteStopTransactionRequest, AcceptedRejectedAnswer,
+                .priority = BB_PRIORITY_URGENT, .effects = effects_remote_stop),
+        COMMAND("ReserveNow", ReserveNowRequest, ReserveNowAnswer, .effects = effects_reserve),
+        COMMAND("Reset", ResetRequest, AcceptedRejectedAnswer, .priority = BB_PRIORITY_URGENT,
+                .effects = effects_reset),
+        COMMAND("SendLocalList", SendLocalListRequest, SendLocalListAnswer, .timeout_s = SLOW_S),
+        COMMAND("SetChargingProfile", SetChargingProfileRequest, SetChargingProfileAnswer),
+        COMMAND("TriggerMessage", TriggerMessageRequest, TriggerMessageAnswer, .effects = effects_trigger),
+        COMMAND("UnlockConnector", UnlockConnectorRequest, UnlockConnectorAnswer, .timeout_s = SLOW_S,
+                .priority = BB_PRIORITY_URGENT),
+        COMMAND("UpdateFirmware", UpdateFirmwareRequest, EmptyAnswer, .timeout_s = SLOW_S, .check = check_firmware,
+                .effects = effects_firmware),
 };
 
 const struct command *command_find(bb_str action)
@@ -148,6 +165,11 @@ void command_take_answer(const struct command *command, bb_str station, const bb
                bb_kv_str("fault", fault.text));
 }
 
+int64_t command_timeout_ms(const struct ocpp_tenant *owner, const struct command *command)
+{
+        return 1000 * (int64_t)(command->timeout_s > 0 ? command->timeout_s : owner->options->command_timeout_s);
+}
+
 static void take_refusal(const struct frame *frame, struct bb_command_result *ret)
 {
         ret->outcome = BB_COMMAND_REFUSED;
@@ -166,6 +188,10 @@ static void take_failure(bb_err err, const struct frame_fault *fault, struct bb_
                 ret->outcome = BB_COMMAND_BUSY;
                 ret->error_text = BB_STR("not sent: other commands still wait for this station");
                 return;
+        case BB_E_CONFLICT: /* its operation was ended while it waited */
+                ret->outcome = BB_COMMAND_BUSY;
+                ret->error_text = BB_STR("not sent: it was cancelled, or waited for too long");
+                return;
         case BB_E_PROTOCOL:
                 ret->outcome = BB_COMMAND_REFUSED;
                 ret->error_code = bb_cstr(fault->code);
@@ -183,18 +209,25 @@ static const char *outcome_name(int32_t outcome)
         return outcome >= 0 && (size_t)outcome < BB_COUNT(names) ? names[outcome] : "unknown";
 }
 
-BB_AWAIT bb_err command_run(struct station *st, const struct command *command, bb_str text, int64_t timeout_ms,
-                            struct bb_command_result *ret)
+BB_AWAIT bb_err command_run(struct station *st, const struct command *command, bb_str text,
+                            const struct bb_command *order, struct bb_command_result *ret)
 {
         struct frame frame = {.type = 0};
         struct frame_fault fault = {.code = "GenericError"};
         bb_str id = bb_str_dup(station_id(st)); /* the station may be gone after the call */
+        struct outgoing out = {.action = command->action,
+                               .payload = text,
+                               .operation_id = order->operation_id,
+                               .priority = order->priority,
+                               .timeout_ms = order->timeout_ms,
+                               .wait_ms = order->wait_ms};
         bb_err err;
 
-        if (timeout_ms <= 0)
-                timeout_ms = 1000 * (int64_t)(command->timeout_s > 0 ? command->timeout_s
-                                                                     : st->owner->options->command_timeout_s);
-        err = outbound_call(st, command->action, text, timeout_ms, &frame, &fault, &ret->latency_ms);
+        if (out.priority == BB_PRIORITY_OF_ACTION)
+                out.priority = command->priority != 0 ? command->priority : BB_PRIORITY_USUAL;
+        if (out.timeout_ms <= 0)
+                out.timeout_ms = command_timeout_ms(st->owner, command);
+        err = outbound_call(st, &out, &frame, &fault, &ret->latency_ms);
         if (err == BB_E_CANCELED)
                 return err;
         if (err < 0)

@@ -3,20 +3,14 @@
  * The contract station_driver/1: commands to a station, wherever it is connected.
  */
 #include "commands.h"
+#include "configuration.h"
+#include "journal.h"
 #include "ocpp16.h"
 #include "remote.h"
 #include "shapes.h"
 
-static int64_t timeout_of(const struct ocpp_tenant *owner, const struct command *command, int64_t timeout_ms)
-{
-        if (timeout_ms > 0)
-                return timeout_ms;
-        return 1000 * (int64_t)(command->timeout_s > 0 ? command->timeout_s : owner->options->command_timeout_s);
-}
-
 /* What is wrong with a command is told even when the station is not there. */
-static BB_AWAIT bb_err driver_command(bb_tenant *tenant, bb_str id, bb_str action, const bb_json *payload,
-                                      int64_t timeout_ms, struct bb_command_result *ret)
+static BB_AWAIT bb_err driver_send(bb_tenant *tenant, const struct bb_command *order, struct bb_command_result *ret)
 {
         struct ocpp_tenant *owner = bb_tenant_state(tenant);
         const struct command *command;
@@ -26,16 +20,29 @@ static BB_AWAIT bb_err driver_command(bb_tenant *tenant, bb_str id, bb_str actio
 
         if (owner == NULL)
                 return BB_E_NOT_FOUND;
-        if (command_prepare(action, payload, &command, &text, ret) != BB_COMMAND_ANSWERED)
+        if (command_prepare(order->action, order->payload, &command, &text, ret) != BB_COMMAND_ANSWERED)
                 return BB_OK;
-        timeout_ms = timeout_of(owner, command, timeout_ms);
-        st = table_find(&owner->stations, id);
+        st = table_find(&owner->stations, order->station_id);
         if (st == NULL || st->ws == NULL)
-                return remote_command(owner, id, action, payload, timeout_ms, ret);
+                return remote_command(owner, order,
+                                      order->timeout_ms > 0 ? order->timeout_ms : command_timeout_ms(owner, command),
+                                      ret);
         station_hold(st);
-        err = command_run(st, command, text, timeout_ms, ret);
+        err = command_run(st, command, text, order, ret);
         station_drop(st);
         return err;
+}
+
+static BB_AWAIT bb_err driver_command(bb_tenant *tenant, bb_str id, bb_str action, const bb_json *payload,
+                                      int64_t timeout_ms, struct bb_command_result *ret)
+{
+        struct bb_command order = {.size = sizeof(order),
+                                   .station_id = id,
+                                   .action = action,
+                                   .payload = payload,
+                                   .timeout_ms = timeout_ms};
+
+        return driver_send(tenant, &order, ret);
 }
 
 static BB_AWAIT bb_err driver_start(bb_tenant *tenant, bb_str id, int32_t connector, bb_str token_uid,
@@ -64,9 +71,61 @@ static BB_AWAIT bb_err driver_disconnect(bb_tenant *tenant, bb_str id, bb_str re
         return owner != NULL ? remote_disconnect(owner, id, reason) : BB_OK;
 }
 
+static bb_err driver_prepare(bb_tenant *tenant, bb_str action, const bb_json *payload, struct bb_prepared *ret)
+{
+        struct bb_command_result result = {.size = sizeof(result)};
+        struct ocpp_tenant *owner = bb_tenant_state(tenant);
+        const struct command *command;
+        bb_str text;
+
+        if (owner == NULL)
+                return BB_E_NOT_FOUND;
+        ret->outcome = command_prepare(action, payload, &command, &text, &result);
+        ret->error_text = result.error_text;
+        ret->fault_path = result.fault_path;
+        if (ret->outcome != BB_COMMAND_ANSWERED)
+                return BB_OK;
+        ret->masked = secrets_masked(payload);
+        ret->confirms = configuration_confirms(command, payload);
+        ret->timeout_ms = command_timeout_ms(owner, command);
+        return BB_OK;
+}
+
+static bb_err driver_effects(bb_tenant *tenant, bb_str action, const bb_json *payload, const bb_json *answer,
+                             struct bb_effect_plan *ret)
+{
+        const struct command *command = command_find(action);
+
+        (void)tenant;
+        return command != NULL ? effects_plan(command, payload, answer, ret) : BB_E_NOT_FOUND;
+}
+
+static BB_AWAIT bb_err driver_confirm(bb_tenant *tenant, bb_str id, bb_str action, const bb_json *payload,
+                                      struct bb_confirmation *ret)
+{
+        const struct command *command = command_find(action);
+        struct bb_command_result result = {.size = sizeof(result)};
+        struct bb_command order = {.size = sizeof(order),
+                                   .priority = BB_PRIORITY_USUAL,
+                                   .station_id = id,
+                                   .action = BB_STR("GetConfiguration")};
+
+        ret->verdict = BB_CONFIRM_UNKNOWN;
+        if (command == NULL || !configuration_confirms(command, payload))
+                return BB_OK;
+        order.payload = configuration_question(payload);
+        TRY(driver_send(tenant, &order, &result));
+        configuration_compare(payload, &result, ret);
+        return BB_OK;
+}
+
 const struct bb_station_driver_ops driver_ops = {.size = sizeof(driver_ops),
                                                  .protocol = SUBPROTOCOL,
                                                  .command = driver_command,
                                                  .start = driver_start,
                                                  .stop = driver_stop,
-                                                 .disconnect = driver_disconnect};
+                                                 .disconnect = driver_disconnect,
+                                                 .prepare = driver_prepare,
+                                                 .send = driver_send,
+                                                 .effects = driver_effects,
+                                                 .confirm = driver_confirm};

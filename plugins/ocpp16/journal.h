@@ -74,6 +74,8 @@ void records_free(struct journal_record *);
 
 /* journal_mask.c: takes secrets out of the payload; once per record. */
 void journal_mask(struct journal_record *);
+/* The same payload, or a copy without what is secret in it. */
+bb_json *secrets_masked(const bb_json *payload);
 
 /* journal_write.c. Start always: it also deletes what is older than the tenant keeps. */
 bb_err journal_start(struct ocpp_tenant *);

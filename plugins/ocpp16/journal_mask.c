@@ -171,6 +171,11 @@ static bb_json *masked(bb_json *value, int32_t nested)
         }
 }
 
+bb_json *secrets_masked(const bb_json *payload)
+{
+        return is_suspect(bb_json_text(payload)) ? masked((bb_json *)payload, 0) : (bb_json *)payload;
+}
+
 /* What is kept of a CALLERROR begins with its code: see journal.h. Read as the list that it was. */
 static bb_str masked_text(const struct journal_record *r)
 {

@@ -9,6 +9,8 @@
  *      inbound.c        from a station's message to its answer; its messages:
  *                       boot.c status.c authorize.c transaction.c meter.c data_transfer.c diagnostics.c
  *      commands.c       what the central system may ask of a station
+ *      effects.c        what each command brings about
+ *      configuration.c  is a key as a ChangeConfiguration wants it
  *      outbound.c       one CALL under way, the others in line
  *      driver.c         station_driver/1
  *      remote.c         stations that other nodes hold

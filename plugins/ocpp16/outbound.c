@@ -7,6 +7,7 @@
 #include "outbound.h"
 
 #include "journal.h"
+#include "ocpp16.h"
 
 #include <busbar/log.h>
 #include <stdlib.h>
@@ -19,14 +20,17 @@ struct call {
         char *answer; /* from malloc: it came on the loop, outside the waiting task */
         size_t answer_len;
         int64_t sent_ms, answered_ms; /* monotonic */
+        int32_t priority;
+        int32_t going; /* nobody gets in front of it any more */
 };
 
 static void line_up(struct call *call)
 {
         struct call **at = &call->station->calls;
 
-        while (*at != NULL)
+        while (*at != NULL && ((*at)->going || (*at)->priority <= call->priority))
                 at = &(*at)->next;
+        call->next = *at;
         *at = call;
         call->station->call_count++;
 }
@@ -94,10 +98,10 @@ static BB_AWAIT bb_err wait_for_turn(struct call *call, int64_t deadline)
         }
 }
 
-static bb_err send_call(struct call *call, const char *action, bb_str payload, int64_t timeout_ms)
+static bb_err send_call(struct call *call, const struct outgoing *out)
 {
         struct station *st = call->station;
-        bb_str text = frame_call(call->id, action, payload);
+        bb_str text = frame_call(call->id, out->action, out->payload);
         bb_err err = bb_ws_send(st->ws, BB_WS_TEXT, text);
 
         if (err < 0)
@@ -106,7 +110,7 @@ static bb_err send_call(struct call *call, const char *action, bb_str payload, i
         st->call_id[call->id.len] = '\0';
         call->sent_ms = bb_mono_ms();
         journal_frame(st, JOURNAL_OUT, text);
-        st->call_until_mono_ms = call->sent_ms + timeout_ms;
+        st->call_until_mono_ms = call->sent_ms + out->timeout_ms;
         return BB_OK;
 }
 
@@ -125,15 +129,16 @@ static BB_AWAIT bb_err wait_for_answer(struct call *call, int64_t deadline)
         return BB_E_TIMEOUT;
 }
 
-static BB_AWAIT bb_err exchange(struct call *call, const char *action, bb_str payload, int64_t timeout_ms)
+static BB_AWAIT bb_err exchange(struct call *call, const struct outgoing *out)
 {
-        TRY(wait_for_turn(call, bb_mono_ms() + timeout_ms));
-        TRY(send_call(call, action, payload, timeout_ms));
-        return wait_for_answer(call, call->sent_ms + timeout_ms);
+        TRY(wait_for_turn(call, bb_mono_ms() + (out->wait_ms > 0 ? out->wait_ms : out->timeout_ms)));
+        call->going = 1;
+        TRY(send_call(call, out));
+        return wait_for_answer(call, call->sent_ms + out->timeout_ms);
 }
 
-BB_AWAIT bb_err outbound_call(struct station *st, const char *action, bb_str payload, int64_t timeout_ms,
-                              struct frame *ret, struct frame_fault *ret_fault, int64_t *ret_latency_ms)
+BB_AWAIT bb_err outbound_call(struct station *st, const struct outgoing *out, struct frame *ret,
+                              struct frame_fault *ret_fault, int64_t *ret_latency_ms)
 {
         struct call *call;
         bb_str answer;
@@ -147,8 +152,9 @@ BB_AWAIT bb_err outbound_call(struct station *st, const char *action, bb_str pay
         call->station = station_hold(st);
         call->changed = bb_cond_new();
         call->id = bb_uuid(); /* 36 characters, the most that OCPP-J allows */
+        call->priority = out->priority;
         line_up(call);
-        err = exchange(call, action, payload, timeout_ms);
+        err = exchange(call, out);
         leave_line(call);
         bb_cond_free(call->changed);
         answer = bb_str_dup((bb_str){.ptr = call->answer, .len = call->answer_len});

@@ -11,13 +11,23 @@
 
 #define OUTBOUND_MAX_QUEUE 32
 
-/* Sends `action` with `payload` (JSON text) and waits for the answer, at most timeout_ms in the line and as long again
- * for the answer. BB_OK: *ret is the CALLRESULT or CALLERROR, *ret_latency_ms the time from sending to its arrival.
- * BB_E_BUSY: not sent, the line is too long. BB_E_OFFLINE: the socket closed, before or after sending.
- * BB_E_TIMEOUT: sent, and not answered. BB_E_PROTOCOL: answered with something that is no frame; *ret_fault says what.
- */
-BB_AWAIT bb_err outbound_call(struct station *, const char *action, bb_str payload, int64_t timeout_ms,
-                              struct frame *ret, struct frame_fault *ret_fault, int64_t *ret_latency_ms);
+/* What is to be sent. */
+struct outgoing {
+        const char *action;
+        bb_str payload;      /* JSON text */
+        bb_str operation_id; /* BB_NONE: of none; otherwise the domain is asked right before it is sent */
+        int32_t priority;    /* BB_PRIORITY_…: the line is in this order, then in that of arrival */
+        int32_t reserved;
+        int64_t timeout_ms; /* for the answer */
+        int64_t wait_ms;    /* in the line; 0: as long as for the answer */
+};
+
+/* Sends it when its turn has come, and waits for the answer. BB_OK: *ret is the CALLRESULT or CALLERROR,
+ * *ret_latency_ms the time from sending to its arrival. BB_E_BUSY: not sent, the line is too long. BB_E_CONFLICT: not
+ * sent, its operation is over. BB_E_OFFLINE: the socket closed, before or after sending. BB_E_TIMEOUT: sent, and not
+ * answered. BB_E_PROTOCOL: answered with something that is no frame; *ret_fault says what. */
+BB_AWAIT bb_err outbound_call(struct station *, const struct outgoing *, struct frame *ret,
+                              struct frame_fault *ret_fault, int64_t *ret_latency_ms);
 
 /* A CALLRESULT or CALLERROR with this id came; on the loop. 1: somebody waited for it, or had; 0: nobody knows it. */
 int32_t outbound_deliver(struct station *, bb_str id, bb_str text);

@@ -17,9 +17,9 @@ struct request {
         uint64_t present;
         int32_t op;
         int32_t reserved;
-        bb_str station, certificate, action, reason;
+        bb_str station, certificate, action, reason, operation_id;
         bb_json *payload;
-        int64_t timeout_ms;
+        int64_t timeout_ms, wait_ms, priority;
 };
 
 static const struct bb_field request_fields[] = {
@@ -30,6 +30,9 @@ static const struct bb_field request_fields[] = {
         FIELD(request, payload, "payload", BB_T_JSON),
         FIELD(request, timeout_ms, "timeout_ms", BB_T_INT),
         FIELD(request, reason, "reason", BB_T_STR),
+        FIELD(request, operation_id, "operation_id", BB_T_STR),
+        FIELD(request, wait_ms, "wait_ms", BB_T_INT),
+        FIELD(request, priority, "priority", BB_T_INT),
 };
 static BB_SHAPE(StationRequest, request, BB_SHAPE_OPEN, "From one node to the one that holds a station.",
                 request_fields);
@@ -90,12 +93,17 @@ static bb_str subject_of(const struct ocpp_tenant *owner, bb_str station)
 static BB_AWAIT void serve_call(struct station *st, const struct request *r, struct reply *ret)
 {
         struct bb_command_result result = {.size = sizeof(result)};
+        struct bb_command order = {.size = sizeof(order),
+                                   .priority = (int32_t)r->priority,
+                                   .operation_id = r->operation_id.len > 0 ? r->operation_id : BB_NONE,
+                                   .timeout_ms = r->timeout_ms,
+                                   .wait_ms = r->wait_ms};
         const struct command *command;
         bb_str text;
 
         /* Checked here too: the other node may run another version. */
         if (command_prepare(r->action, r->payload, &command, &text, &result) == BB_COMMAND_ANSWERED &&
-            command_run(st, command, text, r->timeout_ms, &result) < 0)
+            command_run(st, command, text, &order, &result) < 0)
                 result.outcome = BB_COMMAND_TIMEOUT;
         ret->outcome = result.outcome;
         ret->answer = result.answer;
@@ -178,18 +186,20 @@ BB_AWAIT bb_err remote_alive(struct ocpp_tenant *owner, bb_str station_id_, bb_s
         return BB_OK;
 }
 
-BB_AWAIT bb_err remote_command(struct ocpp_tenant *owner, bb_str station_id_, bb_str action, const bb_json *payload,
-                               int64_t timeout_ms, struct bb_command_result *ret)
+BB_AWAIT bb_err remote_command(struct ocpp_tenant *owner, const struct bb_command *order, int64_t timeout_ms,
+                               struct bb_command_result *ret)
 {
         struct request r = {.op = OP_CALL,
-                            .station = station_id_,
-                            .action = action,
-                            .payload = (bb_json *)payload,
+                            .station = order->station_id,
+                            .action = order->action,
+                            .payload = (bb_json *)order->payload,
+                            .operation_id = order->operation_id,
                             .timeout_ms = timeout_ms,
+                            .wait_ms = order->wait_ms > 0 ? order->wait_ms : timeout_ms,
+                            .priority = order->priority,
                             .present = ~0ull};
         struct reply reply = {.outcome = BB_COMMAND_OFFLINE};
-        /* As long in the line as for the answer. */
-        bb_err err = ask(owner, &r, 2 * timeout_ms + MARGIN_MS, &reply);
+        bb_err err = ask(owner, &r, r.wait_ms + timeout_ms + MARGIN_MS, &reply);
 
         if (err == BB_E_OFFLINE || err == BB_E_TIMEOUT) {
                 ret->outcome = err == BB_E_OFFLINE ? BB_COMMAND_OFFLINE : BB_COMMAND_TIMEOUT;

@@ -14,8 +14,8 @@ struct station;
 bb_err remote_subscribe(struct station *);
 /* Does another node hold a living connection of the station? One that is dead is ended there. */
 BB_AWAIT bb_err remote_alive(struct ocpp_tenant *, bb_str station_id, bb_str certificate, int32_t *ret_alive);
-BB_AWAIT bb_err remote_command(struct ocpp_tenant *, bb_str station_id, bb_str action, const bb_json *payload,
-                               int64_t timeout_ms, struct bb_command_result *ret);
+BB_AWAIT bb_err remote_command(struct ocpp_tenant *, const struct bb_command *, int64_t timeout_ms,
+                               struct bb_command_result *ret);
 BB_AWAIT bb_err remote_disconnect(struct ocpp_tenant *, bb_str station_id, bb_str reason);
 
 #endif

@@ -166,6 +166,7 @@ extern const char *const measurand_names[] BB_HIDDEN;
 extern const char *const phase_names[] BB_HIDDEN;
 extern const char *const location_names[] BB_HIDDEN;
 extern const char *const unit_names[] BB_HIDDEN;
+extern const char *const trigger_request_names[] BB_HIDDEN;
 
 /* --- to the station --- */
 struct connector_req { /* UnlockConnector */

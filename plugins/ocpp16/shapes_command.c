@@ -7,7 +7,7 @@
 
 static const char *const availability_type_names[] = {"Inoperative", "Operative", NULL};
 static const char *const reset_names[] = {"Hard", "Soft", NULL};
-static const char *const trigger_request_names[] = {"BootNotification",
+const char *const trigger_request_names[] = {"BootNotification",
                                                     "DiagnosticsStatusNotification",
                                                     "FirmwareStatusNotification",
                                                     "Heartbeat",

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "../../plugins/ocpp16/commands.c"
+#include "../../plugins/ocpp16/effects.c"
 #include "../../plugins/ocpp16/frame.c"
 #include "../../plugins/ocpp16/metrics.c"
 #include "../../plugins/ocpp16/outbound.c"
@@ -24,6 +25,7 @@
 #include "../../plugins/ocpp16/station.c"
 
 const struct bb_http_ops *bb_http_;
+const struct bb_charging_ops *charging;
 
 /* --- the socket --- */
 
@@ -140,13 +142,14 @@ static void run_order(void *arg)
 {
         struct order *o = arg;
         struct bb_command_result result = {.size = sizeof(result), .outcome = -1};
+        struct bb_command order = {.size = sizeof(order), .timeout_ms = o->timeout_ms};
         const struct command *command;
         bb_json *payload = NULL;
         bb_str text;
 
         assert_int_equal(bb_json_parse(bb_cstr(o->payload), &payload, NULL), BB_OK);
         if (command_prepare(bb_cstr(o->action), payload, &command, &text, &result) == BB_COMMAND_ANSWERED)
-                o->err = command_run(station, command, text, o->timeout_ms, &result);
+                o->err = command_run(station, command, text, &order, &result);
         o->outcome = result.outcome;
         if (result.answer != NULL)
                 copy(o->answer, sizeof(o->answer), bb_json_text(result.answer));
@@ -283,7 +286,8 @@ static void every_action_of_the_specification_can_be_sent(void **state)
 
 static void one_call_is_under_way_the_rest_follow_in_order(void **state)
 {
-        struct order a = RESET, b = {.action = "ClearCache", .payload = "{}"}, c = RESET;
+        struct order a = RESET, b = {.action = "ClearCache", .payload = "{}"};
+        struct order c = {.action = "CancelReservation", .payload = "{\"reservationId\":1}"};
 
         (void)state;
         give(&a);
@@ -303,6 +307,29 @@ static void one_call_is_under_way_the_rest_follow_in_order(void **state)
         assert_string_equal(b.answer, "{\"status\":\"Rejected\"}");
         assert_string_equal(c.answer, "{\"status\":\"Accepted\"}");
         assert_memory_not_equal(id_of(0).ptr, id_of(1).ptr, 36);
+}
+
+/* Somebody stands at the station and cannot get the cable out: that goes before reading the configuration. */
+static void the_urgent_goes_first_but_never_past_what_is_under_way(void **state)
+{
+        struct order under_way = {.action = "GetConfiguration", .payload = "{}"}, read = under_way;
+        struct order usual = {.action = "ClearCache", .payload = "{}"};
+        struct order unlock = {.action = "UnlockConnector", .payload = "{\"connectorId\":1}"}, reset = RESET;
+        struct order *const given[] = {&under_way, &read, &usual, &unlock, &reset};
+        static const char *const order[] = {"GetConfiguration", "UnlockConnector", "Reset", "ClearCache",
+                                            "GetConfiguration"};
+        static const char *const answers[] = {"{}", "{\"status\":\"Unlocked\"}", "{\"status\":\"Accepted\"}",
+                                              "{\"status\":\"Accepted\"}", "{}"};
+
+        (void)state;
+        for (size_t i = 0; i < BB_COUNT(given); i++)
+                give(given[i]);
+        for (int32_t i = 0; i < (int32_t)BB_COUNT(order); i++) {
+                wait_sent(i + 1);
+                assert_non_null(strstr(sent[i], order[i]));
+                assert_int_equal(answer(i, answers[i]), 1);
+        }
+        turn_until(all_ended);
 }
 
 static void a_late_answer_goes_to_nobody(void **state)
@@ -515,6 +542,7 @@ int main(void)
                 TEST(what_the_specification_forbids_is_not_sent),
                 TEST(every_action_of_the_specification_can_be_sent),
                 TEST(one_call_is_under_way_the_rest_follow_in_order),
+                TEST(the_urgent_goes_first_but_never_past_what_is_under_way),
                 TEST(a_late_answer_goes_to_nobody),
                 TEST(a_cancelled_command_keeps_its_place_until_the_station_answered),
                 TEST(who_waits_too_long_in_the_line_is_told_that_nothing_was_sent),

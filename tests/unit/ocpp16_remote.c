@@ -14,6 +14,7 @@
 #include "rt/task.h"
 
 #include "../../plugins/ocpp16/commands.c"
+#include "../../plugins/ocpp16/effects.c"
 #include "../../plugins/ocpp16/frame.c"
 #include "../../plugins/ocpp16/metrics.c"
 #include "../../plugins/ocpp16/outbound.c"
@@ -25,6 +26,7 @@
 #include "../../plugins/ocpp16/station.c"
 
 const struct bb_http_ops *bb_http_;
+const struct bb_charging_ops *charging;
 
 static struct options options = {.command_timeout_s = 1};
 static struct ocpp_tenant owner = {.options = &options};
@@ -106,6 +108,14 @@ static void in_task(void (*run)(void *))
         }
 }
 
+static bb_err command(bb_str station_id, bb_str action, const bb_json *payload, struct bb_command_result *ret)
+{
+        struct bb_command order = {
+                .size = sizeof(order), .station_id = station_id, .action = action, .payload = payload};
+
+        return remote_command(&owner, &order, 1000, ret);
+}
+
 static void send_reset(void *arg)
 {
         struct bb_command_result result = {.size = sizeof(result), .outcome = -1};
@@ -114,11 +124,10 @@ static void send_reset(void *arg)
         (void)arg;
         assert_int_equal(bb_task_spawn("answer", NULL, 0, answer_soon, NULL, NULL), BB_OK);
         assert_int_equal(bb_json_parse(BB_STR("{\"type\":\"Soft\"}"), &payload, NULL), BB_OK);
-        assert_int_equal(remote_command(&owner, bb_cstr(odd_id), BB_STR("Reset"), payload, 1000, &result), BB_OK);
+        assert_int_equal(command(bb_cstr(odd_id), BB_STR("Reset"), payload, &result), BB_OK);
         assert_int_equal(result.outcome, BB_COMMAND_ANSWERED);
         assert_true(bb_str_is(bb_json_str(bb_json_get(result.answer, "status")), "Accepted"));
-        assert_int_equal(remote_command(&owner, bb_cstr(odd_id), BB_STR("Reset"), bb_json_new_object(), 1000, &result),
-                         BB_OK);
+        assert_int_equal(command(bb_cstr(odd_id), BB_STR("Reset"), bb_json_new_object(), &result), BB_OK);
         assert_int_equal(result.outcome, BB_COMMAND_INVALID);
         assert_true(bb_str_is(result.fault_path, "/type"));
 }
@@ -135,7 +144,7 @@ static void send_to_nobody(void *arg)
         int32_t is_alive = 1;
 
         (void)arg;
-        assert_int_equal(remote_command(&owner, BB_STR("ANOTHER"), BB_STR("ClearCache"), NULL, 1000, &result), BB_OK);
+        assert_int_equal(command(BB_STR("ANOTHER"), BB_STR("ClearCache"), NULL, &result), BB_OK);
         assert_int_equal(result.outcome, BB_COMMAND_OFFLINE);
         assert_int_equal(remote_alive(&owner, BB_STR("ANOTHER"), BB_NONE, &is_alive), BB_OK);
         assert_int_equal(is_alive, 0);
