@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = process.env.SRCDIR ?? path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 export const build = process.env.BUILDDIR ?? path.join(root, 'build/check');
-const require = createRequire(path.join(process.env.NODE_FOLDER ?? path.join(root, 'build/node'), 'package.json'));
+export const require = createRequire(path.join(process.env.NODE_FOLDER ?? path.join(root, 'build/node'), 'package.json'));
 export const { RPCClient } = require('ocpp-rpc');
 export const WebSocket = require('ws');
 
