@@ -9,6 +9,7 @@
 #include "messages.h"
 #include "metrics.h"
 #include "outbound.h"
+#include "repeat.h"
 #include "validation.h"
 
 enum { CLOSE_UNSUPPORTED_DATA = 1003, CLOSE_POLICY = 1008 };
@@ -17,43 +18,44 @@ struct inbound {
         const char *action;
         const struct bb_shape *shape;
         message_handler *handle; /* NULL: known, but not supported */
+        int32_t repeat;          /* REPEAT_…: what to do when it is sent again */
 };
 
 static const struct inbound actions[] = {
-        {"Heartbeat", &EmptyMessage, message_heartbeat},
-        {"MeterValues", &MeterValuesRequest, message_meter_values},
-        {"StatusNotification", &StatusNotificationRequest, message_status},
-        {"Authorize", &AuthorizeRequest, message_authorize},
-        {"StartTransaction", &StartTransactionRequest, message_start},
-        {"StopTransaction", &StopTransactionRequest, message_stop},
-        {"BootNotification", &BootNotificationRequest, message_boot},
-        {"DataTransfer", &DataTransferRequest, message_data_transfer},
-        {"DiagnosticsStatusNotification", &DiagnosticsStatusRequest, message_diagnostics_status},
-        {"FirmwareStatusNotification", &FirmwareStatusRequest, message_firmware_status},
+        {"Heartbeat", &EmptyMessage, message_heartbeat, REPEAT_NEVER},
+        {"MeterValues", &MeterValuesRequest, message_meter_values, REPEAT_RECENT},
+        {"StatusNotification", &StatusNotificationRequest, message_status, REPEAT_LATEST},
+        {"Authorize", &AuthorizeRequest, message_authorize, REPEAT_LATEST},
+        {"StartTransaction", &StartTransactionRequest, message_start, REPEAT_RECENT},
+        {"StopTransaction", &StopTransactionRequest, message_stop, REPEAT_RECENT},
+        {"BootNotification", &BootNotificationRequest, message_boot, REPEAT_LATEST},
+        {"DataTransfer", &DataTransferRequest, message_data_transfer, REPEAT_LATEST},
+        {"DiagnosticsStatusNotification", &DiagnosticsStatusRequest, message_diagnostics_status, REPEAT_LATEST},
+        {"FirmwareStatusNotification", &FirmwareStatusRequest, message_firmware_status, REPEAT_LATEST},
         /* The security extension's (Security Whitepaper edition 3). */
-        {"SecurityEventNotification", NULL, NULL},
-        {"SignCertificate", NULL, NULL},
-        {"LogStatusNotification", NULL, NULL},
-        {"SignedFirmwareStatusNotification", NULL, NULL},
+        {"SecurityEventNotification", NULL, NULL, 0},
+        {"SignCertificate", NULL, NULL, 0},
+        {"LogStatusNotification", NULL, NULL, 0},
+        {"SignedFirmwareStatusNotification", NULL, NULL, 0},
         /* What only a central system sends. */
-        {"CancelReservation", NULL, NULL},
-        {"ChangeAvailability", NULL, NULL},
-        {"ChangeConfiguration", NULL, NULL},
-        {"ClearCache", NULL, NULL},
-        {"ClearChargingProfile", NULL, NULL},
-        {"GetCompositeSchedule", NULL, NULL},
-        {"GetConfiguration", NULL, NULL},
-        {"GetDiagnostics", NULL, NULL},
-        {"GetLocalListVersion", NULL, NULL},
-        {"RemoteStartTransaction", NULL, NULL},
-        {"RemoteStopTransaction", NULL, NULL},
-        {"ReserveNow", NULL, NULL},
-        {"Reset", NULL, NULL},
-        {"SendLocalList", NULL, NULL},
-        {"SetChargingProfile", NULL, NULL},
-        {"TriggerMessage", NULL, NULL},
-        {"UnlockConnector", NULL, NULL},
-        {"UpdateFirmware", NULL, NULL},
+        {"CancelReservation", NULL, NULL, 0},
+        {"ChangeAvailability", NULL, NULL, 0},
+        {"ChangeConfiguration", NULL, NULL, 0},
+        {"ClearCache", NULL, NULL, 0},
+        {"ClearChargingProfile", NULL, NULL, 0},
+        {"GetCompositeSchedule", NULL, NULL, 0},
+        {"GetConfiguration", NULL, NULL, 0},
+        {"GetDiagnostics", NULL, NULL, 0},
+        {"GetLocalListVersion", NULL, NULL, 0},
+        {"RemoteStartTransaction", NULL, NULL, 0},
+        {"RemoteStopTransaction", NULL, NULL, 0},
+        {"ReserveNow", NULL, NULL, 0},
+        {"Reset", NULL, NULL, 0},
+        {"SendLocalList", NULL, NULL, 0},
+        {"SetChargingProfile", NULL, NULL, 0},
+        {"TriggerMessage", NULL, NULL, 0},
+        {"UnlockConnector", NULL, NULL, 0},
+        {"UpdateFirmware", NULL, NULL, 0},
 };
 
 static const struct inbound *find_action(bb_str action)
@@ -183,7 +185,21 @@ static void refuse_payload(struct station *st, const struct frame *frame, const 
         complain(st, in->action, &fault);
 }
 
-static BB_AWAIT void serve_call(struct station *st, const struct frame *frame)
+/* 1: the station had sent this message before, and has its answer. */
+static int32_t is_repeated(struct station *st, const struct frame *frame, const struct inbound *in, bb_str text)
+{
+        bb_str answer;
+        int32_t found = repeat_find(st, text, in->repeat, &answer);
+
+        if (found == REPEAT_NEW)
+                return 0;
+        metrics_message(in->action, METRIC_IN, "repeated");
+        if (found == REPEAT_ANSWER)
+                send_text(st, frame_result(frame->id, answer));
+        return 1;
+}
+
+static BB_AWAIT void serve_call(struct station *st, const struct frame *frame, bb_str text)
 {
         const struct inbound *in = find_action(frame->action);
         struct bb_station_ref ref = station_ref(st);
@@ -197,6 +213,8 @@ static BB_AWAIT void serve_call(struct station *st, const struct frame *frame)
                 refuse_action(st, frame, in);
                 return;
         }
+        if (is_repeated(st, frame, in, text))
+                return;
         message = bb_alloc(in->shape->struct_size);
         err = bb_shape_decode(in->shape, frame->payload, message, &why);
         if (err < 0) {
@@ -212,6 +230,8 @@ static BB_AWAIT void serve_call(struct station *st, const struct frame *frame)
         st->busy_since_mono_ms = begin_ms;
         err = in->handle(st, message, &answer);
         st->busy_since_mono_ms = 0;
+        if (err == BB_OK)
+                repeat_keep(st, text, in->repeat, answer);
         finish(st, frame, in, err, answer);
         metrics_seconds(in->action, (double)(bb_mono_ms() - begin_ms) / 1000);
 }
@@ -247,7 +267,7 @@ static BB_AWAIT void serve(struct station *st, bb_str text)
         }
         /* Answers were taken on arrival; what is left of them here had no plain id. */
         if (frame.type == FRAME_CALL)
-                serve_call(st, &frame);
+                serve_call(st, &frame, text);
         else if (!outbound_deliver(st, frame.id, text))
                 complain(st, "unknown",
                          &(struct frame_fault){.code = "GenericError",
@@ -264,6 +284,7 @@ void inbound_message(bb_ws *ws, void *user, int32_t kind, bb_str data)
         if (st == NULL)
                 return;
         station_hold(st);
+        st->served++;
         serve(st, data);
         station_drop(st);
 }
@@ -295,8 +316,10 @@ int32_t inbound_arrival(bb_ws *ws, void *user, int32_t kind, bb_str data)
                 return 1;
         journal_frame(st, JOURNAL_IN, data);
         type = frame_peek(data, &id);
-        if ((type != FRAME_RESULT && type != FRAME_ERROR) || id.ptr == NULL)
+        if ((type != FRAME_RESULT && type != FRAME_ERROR) || id.ptr == NULL) {
+                repeat_arrived(st);
                 return 0;
+        }
         if (!outbound_deliver(st, id, data))
                 complain(st, type == FRAME_RESULT ? "CALLRESULT" : "CALLERROR",
                          &(struct frame_fault){.code = "late",

@@ -8,6 +8,7 @@
  *      frame.c          CALL, CALLRESULT, CALLERROR
  *      inbound.c        from a station's message to its answer; its messages:
  *                       boot.c status.c authorize.c transaction.c meter.c data_transfer.c diagnostics.c
+ *      repeat.c         what a station sends again
  *      commands.c       what the central system may ask of a station
  *      effects.c        what each command brings about
  *      configuration.c  is a key as a ChangeConfiguration wants it

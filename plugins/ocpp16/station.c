@@ -3,6 +3,7 @@
  * Connections by station id, with a keyed hash: ids come from outside.
  */
 #include "station.h"
+#include "repeat.h"
 
 #include <busbar/log.h>
 #include <busbar/rt.h>
@@ -100,6 +101,7 @@ void station_drop(struct station *st)
                 free(st->marks);
                 st->marks = next;
         }
+        repeat_free(st);
         free(st->certificate);
         free(st->interop);
         free(st);
@@ -154,7 +156,7 @@ static uint64_t mix(uint64_t a, uint64_t b)
         return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static uint64_t hash_of(uint64_t seed, bb_str id)
+uint64_t station_hash(uint64_t seed, bb_str id)
 {
         uint64_t hash = seed ^ id.len;
 
@@ -183,7 +185,7 @@ void table_free(struct station_table *t)
 
 struct station *table_find(const struct station_table *t, bb_str id)
 {
-        uint64_t hash = hash_of(t->seed, id);
+        uint64_t hash = station_hash(t->seed, id);
 
         for (struct station *st = t->chains[hash & (t->room - 1)]; st != NULL; st = st->next) {
                 if (st->hash == hash && bb_str_eq(station_id(st), id))
@@ -222,7 +224,7 @@ void table_add(struct station_table *t, struct station *st)
 {
         if (t->count >= t->room)
                 grow(t);
-        st->hash = hash_of(t->seed, station_id(st));
+        st->hash = station_hash(t->seed, station_id(st));
         st->listed = 1;
         link_in(t, st);
         t->count++;

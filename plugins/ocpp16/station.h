@@ -12,6 +12,7 @@
 
 struct call;
 struct journal_record;
+struct repeats;
 struct interop;
 struct ocpp_tenant;
 
@@ -79,6 +80,8 @@ struct station {
         char call_id[CALL_ID_BYTES]; /* "" when none is under way */
         char *certificate;           /* common name; NULL: none was shown */
         struct journal_mark *marks;  /* newest first */
+        struct repeats *repeats;     /* what was answered lately, NULL: nothing. repeat.c */
+        uint32_t arrived, served;    /* messages that were put in the line, and those that left it */
         uint32_t id_length;
         char id[]; /* with NUL */
 };
@@ -109,6 +112,8 @@ int64_t station_pace(struct station *, int32_t messages_per_second);
 /* The table holds no references: whoever lists a station unlists it before its last reference goes. */
 void table_init(struct station_table *, uint64_t seed);
 void table_free(struct station_table *);
+/* For texts from outside: keyed. */
+uint64_t station_hash(uint64_t seed, bb_str);
 struct station *table_find(const struct station_table *, bb_str id);
 void table_add(struct station_table *, struct station *); /* nobody of this name may be listed */
 void table_remove(struct station_table *, struct station *);

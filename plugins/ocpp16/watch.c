@@ -5,6 +5,7 @@
  * message, and sends it again on its next connection.
  */
 #include "ocpp16.h"
+#include "repeat.h"
 
 enum { LONGEST_MS = 25000 /* storm.c itself gives up after 20 s */, MOST_AT_ONCE = 1000 };
 
@@ -17,11 +18,13 @@ static int32_t waits_too_long(const struct station *st)
 /* Holds them: the table may change while they wait for their turn to be closed. */
 static size_t find_stuck(struct ocpp_tenant *owner, struct station **ret)
 {
+        int64_t now = bb_mono_ms();
         size_t count = 0;
 
         for (size_t i = 0; i < owner->stations.room && count < MOST_AT_ONCE; i++) {
                 for (struct station *st = owner->stations.chains[i]; st != NULL && count < MOST_AT_ONCE;
                      st = st->next) {
+                        repeat_forget_old(st, now);
                         if (waits_too_long(st))
                                 ret[count++] = station_hold(st);
                 }

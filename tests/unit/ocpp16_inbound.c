@@ -24,6 +24,7 @@
 #include "../../plugins/ocpp16/outbound.c"
 #include "../../plugins/ocpp16/repair.c"
 #include "../../plugins/ocpp16/repair_value.c"
+#include "../../plugins/ocpp16/repeat.c"
 #include "../../plugins/ocpp16/shapes_meter.c"
 #include "../../plugins/ocpp16/shapes_station.c"
 #include "../../plugins/ocpp16/station.c"
@@ -487,6 +488,130 @@ static void the_notifications_of_files_are_answered(void **state)
         assert_answer("[3,\"g\",{}]");
 }
 
+/* --- what is sent again --- */
+
+/* Both are in the line before the first is served. */
+static void speak_twice(void *arg)
+{
+        bb_str text = bb_cstr(arg);
+
+        for (int i = 0; i < 2; i++)
+                assert_int_equal(inbound_arrival(station->ws, station, BB_WS_TEXT, text), 0);
+        for (int i = 0; i < 2; i++)
+                inbound_message(station->ws, station, BB_WS_TEXT, text);
+}
+
+static void say_twice_at_once(const char *text)
+{
+        assert_int_equal(bb_task_spawn("test", NULL, 0, speak_twice, (void *)(uintptr_t)text, NULL), BB_OK);
+        while (task_count() > 0)
+                loop_turn(5);
+}
+
+#define START_OF(id_, meter_)                                                                                          \
+        "[2,\"" id_ "\",\"StartTransaction\",{\"connectorId\":1,\"idTag\":\"BAD\",\"meterStart\":" meter_              \
+        ",\"timestamp\":\"2026-01-01T00:00:00Z\"}]"
+#define STARTED "[3,\"s\",{\"idTagInfo\":{\"status\":\"Blocked\"},\"transactionId\":1234}]"
+
+static void what_is_sent_again_gets_the_same_answer_and_is_not_done_again(void **state)
+{
+        (void)state;
+        say(START);
+        assert_answer(STARTED);
+        say(START);
+        assert_answer(STARTED);
+        assert_int_equal(world.calls, 1);
+        /* Also when other messages came in between. */
+        say("[2,\"n\",\"StatusNotification\",{\"connectorId\":1,\"errorCode\":\"NoError\",\"status\":\"Charging\"}]");
+        assert_answer("[3,\"n\",{}]");
+        say(START);
+        assert_answer(STARTED);
+        assert_int_equal(world.calls, 2);
+        say("[2,\"m\",\"MeterValues\",{\"connectorId\":1,\"transactionId\":9,\"meterValue\":[{\"timestamp\":\"2026-01-"
+            "01T00:00:00Z\",\"sampledValue\":[{\"value\":\"12\"}]}]}]");
+        say("[2,\"m\",\"MeterValues\",{\"connectorId\":1,\"transactionId\":9,\"meterValue\":[{\"timestamp\":\"2026-01-"
+            "01T00:00:00Z\",\"sampledValue\":[{\"value\":\"12\"}]}]}]");
+        assert_int_equal(world.sent_count, 2);
+        assert_string_equal(world.sent[0], world.sent[1]);
+        assert_int_equal(world.calls, 3);
+}
+
+static void an_id_with_other_content_is_a_new_message(void **state)
+{
+        (void)state;
+        say(START_OF("s", "17"));
+        say(START_OF("s", "18"));
+        say(START_OF("t", "17"));
+        assert_int_equal(world.calls, 3);
+        assert_int_equal(world.sent_count, 3);
+        world.sent_count = 0;
+        /* Another action under an id that was used, even with a payload that fits both. */
+        say("[2,\"s\",\"Heartbeat\",{}]");
+        assert_int_equal(world.sent_count, 1);
+        assert_non_null(strstr(world.sent[0], "currentTime"));
+}
+
+/* Some firmware gives every message the same id. */
+static void a_status_that_comes_back_is_a_new_message(void **state)
+{
+#define STATUS(status_)                                                                                                \
+        "[2,\"1\",\"StatusNotification\",{\"connectorId\":1,\"errorCode\":\"NoError\",\"status\":\"" status_ "\"}]"
+        (void)state;
+        say(STATUS("Available"));
+        say(STATUS("Charging"));
+        say(STATUS("Charging"));
+        assert_int_equal(world.calls, 2);
+        say(STATUS("Available"));
+        assert_int_equal(world.calls, 3);
+        assert_int_equal(world.report.status, BB_CONNECTOR_AVAILABLE);
+        assert_int_equal(world.sent_count, 4);
+}
+
+static void what_is_sent_again_before_its_answer_is_answered_once(void **state)
+{
+        (void)state;
+        world.away_until = world.mono_ms + 5000; /* the first one waits for the database */
+        say_twice_at_once(START);
+        assert_answer(STARTED);
+        say(START);
+        assert_answer(STARTED);
+}
+
+static void what_failed_is_done_when_it_is_sent_again(void **state)
+{
+        (void)state;
+        world.failure = BB_E_INTERNAL;
+        say(START);
+        assert_answer("[4,\"s\",\"InternalError\",\"the message could not be processed\",{}]");
+        world.failure = BB_OK;
+        say(START);
+        assert_answer(STARTED);
+}
+
+static void an_idle_station_keeps_no_answers_and_a_busy_one_few(void **state)
+{
+        char text[256];
+
+        (void)state;
+        for (int i = 0; i < 100; i++) {
+                (void)snprintf(text, sizeof(text), START_OF("%d", "17"), i);
+                say(text);
+                world.sent_count = 0;
+                world.text_bytes = 0;
+        }
+        assert_int_equal(world.calls, 100);
+        say(text);
+        assert_int_equal(world.calls, 100);
+        (void)snprintf(text, sizeof(text), START_OF("%d", "17"), 1);
+        say(text); /* forgotten here: the domain knows it */
+        assert_int_equal(world.calls, 101);
+        assert_non_null(station->repeats);
+        repeat_forget_old(station, world.mono_ms + 60000);
+        assert_non_null(station->repeats);
+        repeat_forget_old(station, world.mono_ms + 200000);
+        assert_null(station->repeats);
+}
+
 /* --- what is wrong --- */
 
 static void errors_have_the_codes_of_ocpp_j(void **state)
@@ -518,7 +643,7 @@ static void a_station_is_checked_as_its_vendor_needs_it(void **state)
         say(message);
         assert_answer("[3,\"a\",{\"idTagInfo\":{\"parentIdTag\":\"PARENT\",\"status\":\"Accepted\"}}]");
         assert_int_equal(world.calls, 2);
-        say(message); /* what it is was asked once */
+        say("[2,\"b\",\"Authorize\",{\"idTag\":\"GOOD\",\"extra\":1}]"); /* what it is was asked once */
         assert_int_equal(world.calls, 3);
         options.validation_rules = (struct bb_array){.items = NULL};
 }
@@ -723,6 +848,12 @@ int main(void)
                 TEST(an_authorize_has_the_domains_verdict),
                 TEST(the_data_of_unknown_vendors_is_kept),
                 TEST(the_notifications_of_files_are_answered),
+                TEST(what_is_sent_again_gets_the_same_answer_and_is_not_done_again),
+                TEST(an_id_with_other_content_is_a_new_message),
+                TEST(a_status_that_comes_back_is_a_new_message),
+                TEST(what_is_sent_again_before_its_answer_is_answered_once),
+                TEST(what_failed_is_done_when_it_is_sent_again),
+                TEST(an_idle_station_keeps_no_answers_and_a_busy_one_few),
                 TEST(errors_have_the_codes_of_ocpp_j),
                 TEST(a_station_is_checked_as_its_vendor_needs_it),
                 TEST(a_broken_message_in_an_outage_is_left_to_the_station),

@@ -14,6 +14,7 @@
 
 #include "../../plugins/ocpp16/journal.c"
 #include "../../plugins/ocpp16/journal_mask.c"
+#include "../../plugins/ocpp16/repeat.c"
 #include "../../plugins/ocpp16/station.c"
 
 static struct journal journal;

@@ -18,6 +18,7 @@
 #include "../../plugins/ocpp16/frame.c"
 #include "../../plugins/ocpp16/metrics.c"
 #include "../../plugins/ocpp16/outbound.c"
+#include "../../plugins/ocpp16/repeat.c"
 #include "../../plugins/ocpp16/shapes_answer.c"
 #include "../../plugins/ocpp16/shapes_command.c"
 #include "../../plugins/ocpp16/shapes_meter.c"
