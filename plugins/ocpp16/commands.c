@@ -8,7 +8,7 @@
 #include "metrics.h"
 #include "ocpp16.h"
 #include "outbound.h"
-#include "shapes.h"
+#include "shapes_security.h"
 
 #include <strings.h>
 
@@ -35,6 +35,27 @@ static bb_str check_diagnostics(const void *message, bb_str *ret_path)
 static bb_str check_firmware(const void *message, bb_str *ret_path)
 {
         return check_location(((const struct update_firmware_req *)message)->location, ret_path);
+}
+
+static bb_str check_inner_location(bb_str location, const char *path, bb_str *ret_path)
+{
+        bb_str fault = check_location(location, ret_path);
+
+        if (fault.ptr != NULL)
+                *ret_path = bb_cstr(path);
+        return fault;
+}
+
+static bb_str check_log(const void *message, bb_str *ret_path)
+{
+        return check_inner_location(((const struct get_log_req *)message)->log.remote_location, "/log/remoteLocation",
+                                    ret_path);
+}
+
+static bb_str check_signed_firmware(const void *message, bb_str *ret_path)
+{
+        return check_inner_location(((const struct signed_update_req *)message)->firmware.location,
+                                    "/firmware/location", ret_path);
 }
 
 static bb_str check_keys(const void *message, bb_str *ret_path)
@@ -88,6 +109,17 @@ static const struct command commands[] = {
                 .priority = BB_PRIORITY_URGENT),
         COMMAND("UpdateFirmware", UpdateFirmwareRequest, EmptyAnswer, .timeout_s = SLOW_S, .check = check_firmware,
                 .effects = effects_firmware),
+        /* The security extension's (Security Whitepaper edition 3 §5). */
+        COMMAND("CertificateSigned", CertificateSignedRequest, AcceptedRejectedAnswer, .timeout_s = SLOW_S),
+        COMMAND("DeleteCertificate", DeleteCertificateRequest, DeleteCertificateAnswer),
+        COMMAND("ExtendedTriggerMessage", ExtendedTriggerMessageRequest, TriggerMessageAnswer),
+        COMMAND("GetInstalledCertificateIds", GetInstalledCertificateIdsRequest, GetInstalledCertificateIdsAnswer,
+                .priority = BB_PRIORITY_READ),
+        COMMAND("GetLog", GetLogRequest, GetLogAnswer, .timeout_s = SLOW_S, .priority = BB_PRIORITY_READ,
+                .check = check_log),
+        COMMAND("InstallCertificate", InstallCertificateRequest, InstallCertificateAnswer, .timeout_s = SLOW_S),
+        COMMAND("SignedUpdateFirmware", SignedUpdateFirmwareRequest, SignedUpdateFirmwareAnswer, .timeout_s = SLOW_S,
+                .check = check_signed_firmware),
 };
 
 const struct command *command_find(bb_str action)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * DiagnosticsStatusNotification and FirmwareStatusNotification (OCPP 1.6 §4.4, §4.5): answered and logged.
+ * DiagnosticsStatusNotification and FirmwareStatusNotification (OCPP 1.6 §4.4, §4.5), LogStatusNotification and
+ * SignedFirmwareStatusNotification (Security Whitepaper §5.13, §5.19): answered and logged.
  */
 #include "messages.h"
 
@@ -24,5 +25,35 @@ bb_err message_firmware_status(struct station *st, const void *message, bb_str *
 
         (void)ret_answer;
         note(st, "ocpp.firmware_status", firmware_status_names[m->status]);
+        return BB_OK;
+}
+
+/* requestId is absent with Idle, and from stations that do not know better. */
+static void note_request(const struct station *st, const char *event, const char *status,
+                         const struct request_status_req *m)
+{
+        if (!BB_PRESENT(m, REQUEST_STATUS_REQUEST_ID)) {
+                note(st, event, status);
+                return;
+        }
+        bb_log(BB_INFO, event, NULL, bb_kv_str("station", station_id(st)), bb_kv_cstr("status", status),
+               bb_kv_int("request_id", m->request_id));
+}
+
+bb_err message_log_status(struct station *st, const void *message, bb_str *ret_answer)
+{
+        const struct request_status_req *m = message;
+
+        (void)ret_answer;
+        note_request(st, "ocpp.log_status", log_status_names[m->status], m);
+        return BB_OK;
+}
+
+bb_err message_signed_firmware_status(struct station *st, const void *message, bb_str *ret_answer)
+{
+        const struct request_status_req *m = message;
+
+        (void)ret_answer;
+        note_request(st, "ocpp.signed_firmware_status", signed_firmware_status_names[m->status], m);
         return BB_OK;
 }

@@ -33,10 +33,11 @@ static const struct inbound actions[] = {
         {"DiagnosticsStatusNotification", &DiagnosticsStatusRequest, message_diagnostics_status, REPEAT_LATEST},
         {"FirmwareStatusNotification", &FirmwareStatusRequest, message_firmware_status, REPEAT_LATEST},
         /* The security extension's (Security Whitepaper edition 3). */
-        {"SecurityEventNotification", NULL, NULL, 0},
-        {"SignCertificate", NULL, NULL, 0},
-        {"LogStatusNotification", NULL, NULL, 0},
-        {"SignedFirmwareStatusNotification", NULL, NULL, 0},
+        {"SecurityEventNotification", &SecurityEventRequest, message_security_event, REPEAT_LATEST},
+        {"SignCertificate", &SignCertificateRequest, message_sign_certificate, REPEAT_LATEST},
+        {"LogStatusNotification", &LogStatusRequest, message_log_status, REPEAT_LATEST},
+        {"SignedFirmwareStatusNotification", &SignedFirmwareStatusRequest, message_signed_firmware_status,
+         REPEAT_LATEST},
         /* What only a central system sends. */
         {"CancelReservation", NULL, NULL, 0},
         {"ChangeAvailability", NULL, NULL, 0},
@@ -56,6 +57,13 @@ static const struct inbound actions[] = {
         {"TriggerMessage", NULL, NULL, 0},
         {"UnlockConnector", NULL, NULL, 0},
         {"UpdateFirmware", NULL, NULL, 0},
+        {"CertificateSigned", NULL, NULL, 0},
+        {"DeleteCertificate", NULL, NULL, 0},
+        {"ExtendedTriggerMessage", NULL, NULL, 0},
+        {"GetInstalledCertificateIds", NULL, NULL, 0},
+        {"GetLog", NULL, NULL, 0},
+        {"InstallCertificate", NULL, NULL, 0},
+        {"SignedUpdateFirmware", NULL, NULL, 0},
 };
 
 static const struct inbound *find_action(bb_str action)

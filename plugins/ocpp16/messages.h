@@ -8,7 +8,7 @@
 #define OCPP16_MESSAGES_H
 
 #include "ocpp16.h"
-#include "shapes.h"
+#include "shapes_security.h"
 
 typedef BB_AWAIT bb_err message_handler(struct station *, const void *message, bb_str *ret_answer);
 
@@ -19,6 +19,9 @@ message_handler message_start, message_stop;                         /* transact
 message_handler message_meter_values;                                /* meter.c */
 message_handler message_data_transfer;                               /* data_transfer.c */
 message_handler message_diagnostics_status, message_firmware_status; /* diagnostics.c */
+message_handler message_log_status, message_signed_firmware_status;  /* diagnostics.c */
+message_handler message_security_event;                              /* security.c */
+message_handler message_sign_certificate;                            /* certificate_request.c */
 
 /* A station's seconds between heartbeats: the option, ±10 % by its id, so that they do not come in step. */
 int64_t boot_interval_s(const struct station *, int32_t interval_s);

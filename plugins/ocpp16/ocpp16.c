@@ -9,6 +9,8 @@
  *      inbound.c        from a station's message to its answer; its messages:
  *                       boot.c status.c authorize.c transaction.c meter.c data_transfer.c diagnostics.c
  *      repeat.c         what a station sends again
+ *      security*.c      security events: what stations report, what is noticed about them
+ *      certificate_*.c  what stations want signed
  *      commands.c       what the central system may ask of a station
  *      effects.c        what each command brings about
  *      configuration.c  is a key as a ChangeConfiguration wants it
@@ -26,6 +28,7 @@
 #include "ocpp16.h"
 #include "interop.h"
 #include "journal.h"
+#include "security.h"
 #include "shapes.h"
 #include "validation.h"
 
@@ -97,6 +100,26 @@ static const struct bb_route routes[] = {
          .response = &OcppMessage,
          .query = journal_query,
          .query_count = JOURNAL_QUERIES,
+         .query_stride = sizeof(struct bb_query_param)},
+        {.method = "GET",
+         .path = "/v1/security-events",
+         .permission = "stations:read",
+         .handle = security_list,
+         .summary = "What stations reported of their security, and what was noticed about it, newest first",
+         .flags = BB_ROUTE_LIST,
+         .response = &SecurityEvent,
+         .query = security_query,
+         .query_count = SECURITY_QUERIES,
+         .query_stride = sizeof(struct bb_query_param)},
+        {.method = "GET",
+         .path = "/v1/stations/{id}/security-events",
+         .permission = "stations:read",
+         .handle = security_list,
+         .summary = "The same of one station",
+         .flags = BB_ROUTE_LIST,
+         .response = &SecurityEvent,
+         .query = security_query,
+         .query_count = SECURITY_QUERIES,
          .query_stride = sizeof(struct bb_query_param)},
         {.method = "GET",
          .path = "/v1/stations/{station}/messages/live",

@@ -33,6 +33,19 @@ struct options {
 };
 extern const struct bb_shape ocpp16_options BB_HIDDEN;
 
+/* security.c: how often the same thing was noticed. */
+#define SECURITY_SLOTS 256
+struct security_slot {
+        int64_t until_ms; /* monotonic */
+        uint32_t hash;
+        uint32_t reserved;
+};
+struct security_limits {
+        int64_t minute_ms; /* monotonic */
+        int64_t count;     /* in this minute */
+        struct security_slot slots[SECURITY_SLOTS];
+};
+
 #define OCPP_TENANT_MAGIC 0x4f435450u /* "OCTP" */
 
 struct ocpp_tenant {
@@ -48,6 +61,7 @@ struct ocpp_tenant {
         struct bb_ws_handler handler, bare_handler; /* with and without the subprotocol */
         struct station_table stations;
         struct pace admissions;
+        struct security_limits security;
         struct journal *journal;                /* NULL: switched off */
         bb_timer *watch;                        /* ends with the tenant */
         struct station *gone_first, *gone_last; /* closed, not yet reported as offline */

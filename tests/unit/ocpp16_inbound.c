@@ -14,6 +14,7 @@
 
 #include "../../plugins/ocpp16/authorize.c"
 #include "../../plugins/ocpp16/boot.c"
+#include "../../plugins/ocpp16/certificate_request.c"
 #include "../../plugins/ocpp16/data_transfer.c"
 #include "../../plugins/ocpp16/diagnostics.c"
 #include "../../plugins/ocpp16/frame.c"
@@ -25,7 +26,9 @@
 #include "../../plugins/ocpp16/repair.c"
 #include "../../plugins/ocpp16/repair_value.c"
 #include "../../plugins/ocpp16/repeat.c"
+#include "../../plugins/ocpp16/security.c"
 #include "../../plugins/ocpp16/shapes_meter.c"
+#include "../../plugins/ocpp16/shapes_security.c"
 #include "../../plugins/ocpp16/shapes_station.c"
 #include "../../plugins/ocpp16/station.c"
 #include "../../plugins/ocpp16/status.c"

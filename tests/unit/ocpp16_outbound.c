@@ -22,6 +22,7 @@
 #include "../../plugins/ocpp16/shapes_answer.c"
 #include "../../plugins/ocpp16/shapes_command.c"
 #include "../../plugins/ocpp16/shapes_meter.c"
+#include "../../plugins/ocpp16/shapes_security.c"
 #include "../../plugins/ocpp16/shapes_station.c"
 #include "../../plugins/ocpp16/station.c"
 
@@ -266,6 +267,27 @@ static void every_action_of_the_specification_can_be_sent(void **state)
                 {"UnlockConnector", "{\"connectorId\":2}", "{\"status\":\"UnlockFailed\"}"},
                 {"UpdateFirmware", "{\"location\":\"https://h/f\",\"retrieveDate\":\"2026-01-01T00:00:00.000Z\"}",
                  "{}"},
+                {"CertificateSigned", "{\"certificateChain\":\"PEM\"}", "{\"status\":\"Rejected\"}"},
+                {"DeleteCertificate",
+                 "{\"certificateHashData\":{\"hashAlgorithm\":\"SHA256\",\"issuerNameHash\":\"aa\","
+                 "\"issuerKeyHash\":\"bb\",\"serialNumber\":\"01\"}}",
+                 "{\"status\":\"NotFound\"}"},
+                {"ExtendedTriggerMessage", "{\"requestedMessage\":\"SignChargePointCertificate\",\"connectorId\":1}",
+                 "{\"status\":\"NotImplemented\"}"},
+                {"GetInstalledCertificateIds", "{\"certificateType\":\"CentralSystemRootCertificate\"}",
+                 "{\"certificateHashData\":[{\"hashAlgorithm\":\"SHA256\",\"issuerNameHash\":\"aa\","
+                 "\"issuerKeyHash\":\"bb\",\"serialNumber\":\"01\"}],\"status\":\"Accepted\"}"},
+                {"GetLog",
+                 "{\"log\":{\"remoteLocation\":\"https://h/l\",\"oldestTimestamp\":\"2026-01-01T00:00:00.000Z\"},"
+                 "\"logType\":\"SecurityLog\",\"requestId\":7,\"retries\":1}",
+                 "{\"status\":\"AcceptedCanceled\",\"filename\":\"l.zip\"}"},
+                {"InstallCertificate", "{\"certificateType\":\"ManufacturerRootCertificate\",\"certificate\":\"PEM\"}",
+                 "{\"status\":\"Failed\"}"},
+                {"SignedUpdateFirmware",
+                 "{\"retries\":1,\"requestId\":-3,\"firmware\":{\"location\":\"https://h/f\","
+                 "\"retrieveDateTime\":\"2026-01-01T00:00:00.000Z\",\"signingCertificate\":\"PEM\","
+                 "\"signature\":\"AAAA\"}}",
+                 "{\"status\":\"RevokedCertificate\"}"},
         };
 
         (void)state;

@@ -23,6 +23,7 @@
 #include "../../plugins/ocpp16/shapes_answer.c"
 #include "../../plugins/ocpp16/shapes_command.c"
 #include "../../plugins/ocpp16/shapes_meter.c"
+#include "../../plugins/ocpp16/shapes_security.c"
 #include "../../plugins/ocpp16/shapes_station.c"
 #include "../../plugins/ocpp16/station.c"
 
