@@ -102,5 +102,14 @@ struct journal_view {
 bb_json *journal_view_json(struct journal_view *, bb_str payload);
 extern const struct bb_query_param journal_query[] BB_HIDDEN;
 enum { JOURNAL_QUERIES = 8 };
+#define JOURNAL_COLUMNS                                                                                                \
+        "id, at, epoch, outgoing, type, action, message_id, connector_id, payload, bytes, cut, verdict, latency_us, "  \
+        "pair_id"
+bb_json *journal_row_json(const bb_rows *, size_t row); /* of these columns */
+
+/* journal_trace.c */
+BB_AWAIT bb_err journal_trace(bb_request *, bb_response *);
+extern const struct bb_query_param trace_query[] BB_HIDDEN;
+enum { TRACE_QUERIES = 2 };
 
 #endif

@@ -156,24 +156,22 @@ static bb_err read_filter(bb_request *req, bb_response *res, struct filter *f)
 
 static BB_AWAIT bb_err read_rows(const struct filter *f, bb_rows **ret)
 {
-        return bb_db_query(
-                ret,
-                "select id, at, epoch, outgoing, type, action, message_id, connector_id, payload, bytes, cut, verdict,"
-                " latency_us, pair_id from ocpp16.message"
-                " where station_id = $1 and at >= $2 and (at, id) < ($3, $4)"
-                " and ($5::text is null or action = $5)"
-                " and ($6::bigint < 0 or outgoing = ($6 = 1))"
-                " and ($7::bigint < 0 or type = case when $7 = 0 then 0 else $7 + 1 end)"
-                " and ($8::bigint < 0 or (coalesce(verdict, 'ok') not in ('ok', 'late')) = ($8 = 1))"
-                " and ($9::bigint < 0 or connector_id = $9)"
-                " and ($10::text is null or strpos(lower(payload), lower($10)) > 0)"
-                " order by at desc, id desc limit $11",
-                BB_TEXT(f->station), BB_TIME(f->from_ms), BB_TIME(f->before_ms), BB_INT(f->before_id),
-                BB_TEXT(f->action), BB_INT(f->direction), BB_INT(f->type), BB_INT(f->error), BB_INT(f->connector),
-                BB_TEXT(f->q), BB_INT((int64_t)f->limit));
+        return bb_db_query(ret,
+                           "select " JOURNAL_COLUMNS " from ocpp16.message"
+                           " where station_id = $1 and at >= $2 and (at, id) < ($3, $4)"
+                           " and ($5::text is null or action = $5)"
+                           " and ($6::bigint < 0 or outgoing = ($6 = 1))"
+                           " and ($7::bigint < 0 or type = case when $7 = 0 then 0 else $7 + 1 end)"
+                           " and ($8::bigint < 0 or (coalesce(verdict, 'ok') not in ('ok', 'late')) = ($8 = 1))"
+                           " and ($9::bigint < 0 or connector_id = $9)"
+                           " and ($10::text is null or strpos(lower(payload), lower($10)) > 0)"
+                           " order by at desc, id desc limit $11",
+                           BB_TEXT(f->station), BB_TIME(f->from_ms), BB_TIME(f->before_ms), BB_INT(f->before_id),
+                           BB_TEXT(f->action), BB_INT(f->direction), BB_INT(f->type), BB_INT(f->error),
+                           BB_INT(f->connector), BB_TEXT(f->q), BB_INT((int64_t)f->limit));
 }
 
-static bb_json *row_json(const bb_rows *rows, size_t i)
+bb_json *journal_row_json(const bb_rows *rows, size_t i)
 {
         int64_t type = bb_row_int(rows, i, 4, 0), pair = bb_row_int(rows, i, 13, 0);
         struct journal_view v = {.id = bb_print("%lld", (long long)bb_row_int(rows, i, 0, 0)),
@@ -210,7 +208,7 @@ BB_AWAIT bb_err journal_list(bb_request *req, bb_response *res)
         TRY(read_rows(&f, &rows));
         count = bb_rows_count(rows);
         for (size_t i = 0; i < count; i++) {
-                bb_json_append(items, row_json(rows, i));
+                bb_json_append(items, journal_row_json(rows, i));
                 if (i % YIELD_EVERY == YIELD_EVERY - 1) /* payloads may be long, and stations wait */
                         TRY(bb_sleep(0));
         }

@@ -164,6 +164,8 @@ int main(int argc, char **argv)
                 fprintf(stderr, "busbar-sim: cannot begin: %s\n", strerror(errno));
                 return 71;
         }
+        if (options.replay != NULL)
+                return replay_run();
         stations = heap_new((size_t)options.stations * sizeof(*stations));
         pace_start();
         watch_all();

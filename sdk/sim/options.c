@@ -8,7 +8,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 
-#define FILE_MOST ((size_t)16 * 1024 * 1024)
+#define FILE_MOST ((size_t)256 * 1024 * 1024)
 
 const char *const profile_names[PROFILE_COUNT + 1] = {"normal", "flaky", "retrying", "misbehaving", "idle", NULL};
 
@@ -52,6 +52,8 @@ static const struct spec {
         {"bench", FLAG, &options.bench, 0, 0, "closed loop: the next message as soon as one is answered"},
         {"bench-action", TEXT, &options.bench_action, 0, 0, "Heartbeat, MeterValues, mix or sessions (mix)"},
         {"journal", TEXT, &options.journal, 0, 0, "file for a line of JSON per acknowledged transaction message"},
+        {"replay", TEXT, &options.replay, 0, 0, "file with a trace: says it again, and compares the answers"},
+        {"station", TEXT, &options.station, 0, 0, "for --replay: another id than the trace's"},
         {"abandon", FLAG, &options.abandon, 0, 0, "leave transactions open at the end, as a power cut does"},
         {"stats", FLAG, &options.stats, 0, 0, "print counts and memory every ten seconds"},
         {"quiet", FLAG, &options.quiet, 0, 0, "print errors only"},
@@ -77,18 +79,28 @@ __attribute__((format(printf, 1, 2))) static _Noreturn void wrong(const char *fo
         exit(64);
 }
 
-static struct buf read_file(const char *path)
+bb_err options_read_file(const char *path, struct buf *ret)
 {
-        struct buf text = {0};
         char part[4096];
         size_t n;
         FILE *f = fopen(path, "re");
 
-        if (f == NULL)
-                wrong("cannot read %s: %s", path, strerror(errno));
-        while ((n = fread(part, 1, sizeof(part), f)) > 0 && text.len < FILE_MOST)
-                buf_add(&text, part, n);
+        if (f == NULL) {
+                fprintf(stderr, "busbar-sim: cannot read %s: %s\n", path, strerror(errno));
+                return BB_E_IO;
+        }
+        while ((n = fread(part, 1, sizeof(part), f)) > 0 && ret->len < FILE_MOST)
+                buf_add(ret, part, n);
         fclose(f);
+        return BB_OK;
+}
+
+static struct buf read_file(const char *path)
+{
+        struct buf text = {0};
+
+        if (options_read_file(path, &text) < 0)
+                exit(64);
         return text;
 }
 

@@ -32,7 +32,7 @@ extern const char *const profile_names[PROFILE_COUNT + 1];
 enum { BENCH_NONE, BENCH_HEARTBEAT, BENCH_METER_VALUES, BENCH_MIX, BENCH_SESSIONS };
 
 struct options {
-        const char *url, *prefix, *password, *password_file, *ca_file, *journal, *bench_action;
+        const char *url, *prefix, *password, *password_file, *ca_file, *journal, *bench_action, *replay, *station;
         int64_t stations, first_index, seed, duration_s, stats_s, timeout_s;
         double rate, ramp;
         int share[PROFILE_COUNT];
@@ -44,6 +44,7 @@ extern struct options options;
 /* Exits with a message when they are wrong. */
 void options_parse(int argc, char **argv);
 void options_free(void);
+bb_err options_read_file(const char *path, struct buf *ret); /* says on stderr what is wrong */
 /* The password of a station, BB_NONE: it has none. */
 bb_str options_password(const char *station);
 
@@ -241,6 +242,9 @@ void bench_count_latency(int64_t us);
 bb_err journal_open(const char *path);
 void journal_write(const struct station *, const struct call *, const bb_json *answer);
 void journal_close(void);
+
+/* --- replay.c --- */
+int replay_run(void); /* the exit status */
 
 /* --- stats.c --- */
 struct counts {

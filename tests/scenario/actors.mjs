@@ -57,8 +57,8 @@ export class Station {
 
   watch(text, outbound) {
     if (outbound) {
-      const [type, id, action] = JSON.parse(text);
-      if (type === 2) this.asked.set(id, action);
+      const [, id, action] = /^\[2,"([^"]*)","([^"]*)"/.exec(text) ?? [];
+      if (action) this.asked.set(id, action);
       return;
     }
     for (const fault of frameFaults(text, (id) => this.asked.get(id))) faults.push(`${this.id}: ${fault} in ${text}`);
@@ -75,6 +75,8 @@ export class Station {
     this.client.sendRaw(text);
     return answer;
   }
+  /** Any text, and nothing is expected. */
+  mumbles(text) { this.client.sendRaw(text); }
   /** A CALL that may break the schema. */
   tries(action, payload, id = `try-${this.asked.size}`) { return this.says(JSON.stringify([2, id, action, payload]), id); }
 

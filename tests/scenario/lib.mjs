@@ -162,7 +162,7 @@ export class Busbar {
       status: response.status,
       headers: response.headers,
       bytes,
-      body: /json/.test(type) && bytes.length ? JSON.parse(bytes.toString()) : undefined,
+      body: /[/+]json/.test(type) && bytes.length ? JSON.parse(bytes.toString()) : undefined,
     };
   }
 
