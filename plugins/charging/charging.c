@@ -47,6 +47,7 @@ static const struct bb_charging_ops ops = {
         .token_list = charging_token_list,
         .token_put = charging_token_put,
         .token_delete = charging_token_delete,
+        .token_verdicts = charging_token_verdicts,
         /* session_read.c, session_list.c */
         .session_get = charging_session_get,
         .session_by_transaction = charging_session_by_transaction,

@@ -130,6 +130,8 @@ BB_AWAIT bb_err charging_token_list(bb_str search, bb_str after, size_t limit, s
                                     size_t *ret_count);
 BB_AWAIT bb_err charging_token_put(bb_str actor, const struct bb_token *, int64_t if_version, int32_t *ret_created);
 BB_AWAIT bb_err charging_token_delete(bb_str actor, bb_str uid, int64_t if_version);
+BB_AWAIT bb_err charging_token_verdicts(bb_str of, bb_str after, size_t limit, struct bb_token_verdict **ret,
+                                        size_t *ret_count);
 BB_AWAIT bb_err charging_session_get(bb_str id, struct bb_session *ret);
 BB_AWAIT bb_err charging_session_list(const struct bb_session_filter *, bb_str after, size_t limit,
                                       struct bb_session **ret, size_t *ret_count);

@@ -73,6 +73,14 @@ static int is_valid(const struct bb_token *t)
                t->status <= BB_TOKEN_BLOCKED && t->max_open_sessions >= 0;
 }
 
+static bb_str uid_payload(bb_str uid)
+{
+        bb_json *payload = bb_json_new_object();
+
+        bb_json_set_str(payload, "uid", uid);
+        return bb_json_text(payload);
+}
+
 static bb_str put_details(const struct bb_token *t)
 {
         bb_json *details = bb_json_new_object();
@@ -87,7 +95,7 @@ static bb_str put_details(const struct bb_token *t)
 
 BB_AWAIT bb_err charging_token_put(bb_str actor, const struct bb_token *t, int64_t if_version, int32_t *ret_created)
 {
-        bb_rows *rows[2];
+        bb_rows *rows[3];
         bb_err err;
 
         if (!is_valid(t))
@@ -109,6 +117,7 @@ BB_AWAIT bb_err charging_token_put(bb_str actor, const struct bb_token *t, int64
                          BB_TIME_OR_NULL(t->expires_ms != 0, time_clamp(t->expires_ms)), BB_INT(t->max_open_sessions),
                          BB_INT(if_version)),
                 bb_audit_stmt(actor, "token.put", t->uid, put_details(t)),
+                bb_event_stmt("token.changed", t->uid, uid_payload(t->uid)),
         };
 
         err = bb_db_run(stmts, BB_COUNT(stmts), rows);
@@ -130,6 +139,7 @@ BB_AWAIT bb_err charging_token_delete(bb_str actor, bb_str uid, int64_t if_versi
                 MUST_HIT("delete from charging.token where uid_key = " LOWER("$1") " and ($2 <= 0 or version = $2)",
                          BB_TEXT(uid), BB_INT(if_version)),
                 bb_audit_stmt(actor, "token.delete", uid, BB_NONE),
+                bb_event_stmt("token.deleted", uid, uid_payload(uid)),
         };
 
         err = bb_db_run(stmts, BB_COUNT(stmts), NULL);
@@ -137,4 +147,43 @@ BB_AWAIT bb_err charging_token_delete(bb_str actor, bb_str uid, int64_t if_versi
                 return err;
         TRY(charging_token_get(uid, &present));
         return BB_E_PRECONDITION;
+}
+
+#define VERDICTS                                                                                                       \
+        "select t.kind, " TOKEN_COLUMNS " from charging.token t"                                                       \
+        " left join charging.token p on p.uid_key = lower(t.parent_uid) where t.uid_key > " LOWER("$1")
+
+BB_AWAIT bb_err charging_token_verdicts(bb_str of, bb_str after, size_t limit, struct bb_token_verdict **ret,
+                                        size_t *ret_count)
+{
+        STATE(c);
+        struct bb_token_verdict *items;
+        bb_rows *rows;
+        size_t count;
+
+        if (!text_clean(of, UID_MAX) || !text_clean(after, UID_MAX))
+                return BB_E_INVALID;
+        if (of.ptr == NULL)
+                TRY(bb_db_query(&rows, VERDICTS " order by t.uid_key limit $2", BB_TEXT(empty_if_none(after)),
+                                BB_INT(list_limit(limit))));
+        else
+                TRY(bb_db_query(&rows,
+                                VERDICTS " and (t.uid_key = " LOWER("$3") " or lower(t.parent_uid) = " LOWER(
+                                        "$3") ") order by t.uid_key limit $2",
+                                BB_TEXT(empty_if_none(after)), BB_INT(list_limit(limit)), BB_TEXT(of)));
+        count = bb_rows_count(rows);
+        items = BB_NEW_ARRAY(struct bb_token_verdict, count + 1);
+        for (size_t i = 0; i < count; i++) {
+                struct bb_authorization *a = &items[i].authorization;
+                int64_t parent_expires = bb_row_time(rows, i, 7, 0);
+
+                items[i].uid = bb_row_str(rows, i, 1);
+                items[i].kind = (int32_t)bb_row_int(rows, i, 0, 0);
+                *a = token_verdict(c, rows, i, 1, -1);
+                if (parent_expires != 0 && (a->expires_ms == 0 || parent_expires < a->expires_ms))
+                        a->expires_ms = parent_expires;
+        }
+        *ret = items;
+        *ret_count = count;
+        return BB_OK;
 }

@@ -3,6 +3,7 @@
  * BootNotification and Heartbeat (OCPP 1.6 §4.2, §4.6). Whoever got past the handshake is accepted; a station that
  * reconnects without a boot is served as well.
  */
+#include "local_list.h"
 #include "messages.h"
 #include "validation.h"
 
@@ -41,6 +42,7 @@ BB_AWAIT bb_err message_boot(struct station *st, const void *message, bb_str *re
         UNTIL_STORED(err, charging->boot(&ref, &boot));
         TRY(err);
         validation_learn(st, m->vendor, m->model);
+        lists_booted(st);
         conf.current_time = bb_now_ms();
         conf.interval = boot_interval_s(st, st->owner->options->heartbeat_interval_s);
         *ret_answer = bb_shape_encode_text(&BootNotificationResponse, &conf);

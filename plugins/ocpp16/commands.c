@@ -5,6 +5,7 @@
  */
 #include "commands.h"
 
+#include "keep.h"
 #include "metrics.h"
 #include "ocpp16.h"
 #include "outbound.h"
@@ -272,5 +273,6 @@ BB_AWAIT bb_err command_run(struct station *st, const struct command *command, b
         bb_log(BB_INFO, "ocpp.command", NULL, bb_kv_str("station", id), bb_kv_cstr("action", command->action),
                bb_kv_cstr("outcome", outcome_name(ret->outcome)), bb_kv_int("latency_ms", ret->latency_ms),
                bb_kv_str("error_code", ret->error_code));
+        keep_answer(st, command, text, ret);
         return BB_OK;
 }

@@ -20,6 +20,8 @@
  *      validation.c     how strictly a station's messages are checked
  *      repair*.c        what is mended in them, and how
  *      interop.c        what was mended and refused, station by station
+ *      list_*.c         local authorization lists, kept in step with the tokens
+ *      capability.c     what a station's configuration says of its limits
  *      storm.c watch.c  the database away or stuck, everybody coming back
  *      shapes_*.c       every message
  *      metrics.c        what is counted
@@ -28,6 +30,7 @@
 #include "ocpp16.h"
 #include "interop.h"
 #include "journal.h"
+#include "local_list.h"
 #include "security.h"
 #include "shapes.h"
 #include "validation.h"
@@ -73,10 +76,31 @@ static const struct bb_field option_fields[] = {
               .fallback = "200", .about = "Connections let in per second in the minute after the database was away."),
         FIELD(options, journal_days, "journal_days", BB_T_INT32, .min = 0, .max = 3650, .fallback = "30",
               .about = "Days that the message journal keeps every frame; 0: no journal."),
+        ENUM_FIELD(
+                options, local_list, "local_list", list_policy_names, .fallback = "off",
+                .about = "Which tokens stations get in their local authorization list: none (off), cards (rfid), all."),
+        FIELD(options, local_list_delay_s, "local_list_delay_s", BB_T_INT32, .min = 0, .max = 3600, .fallback = "10",
+              .about = "Seconds that a change of tokens waits for further ones before stations get it."),
+        FIELD(options, local_list_per_second, "local_list_per_second", BB_T_INT32, .min = 1, .max = 1000,
+              .fallback = "20", .about = "Stations whose local list is looked after in a second, at most."),
 };
 BB_SHAPE(ocpp16_options, options, 0, "Options of the plugin ocpp16.", option_fields);
 
 static const struct bb_route routes[] = {
+        {.method = "GET",
+         .path = "/v1/stations/{id}/local-list",
+         .permission = "stations:read",
+         .handle = local_list_read,
+         .summary = "How far a station's local authorization list is in step with the tokens",
+         .response = &LocalList},
+        {.method = "POST",
+         .path = "/v1/stations/{id}/local-list/sync",
+         .permission = "stations:write",
+         .handle = local_list_sync,
+         .status = 202,
+         .flags = BB_ROUTE_IDEMPOTENT,
+         .summary = "Asks the station for its version and brings its list in step, as soon as it is connected",
+         .response = &LocalList},
         {.method = "GET",
          .path = "/v1/stations/{id}/interop",
          .permission = "stations:read",
@@ -148,6 +172,8 @@ static bb_err load(const struct bb_host *host, void **ret_self)
         TRY(bb_db_migrations(schema_migrations, schema_migration_count));
         TRY(bb_http_routes(routes, BB_COUNT(routes)));
         TRY(bb_provide("station_driver/1", &driver_ops));
+        TRY(bb_event_subscribe("token.*", list_token_event));
+        TRY(bb_event_subscribe("ocpp16.list_reconcile", list_reconcile_event));
         *ret_self = NULL;
         return BB_OK;
 }
@@ -171,6 +197,7 @@ static BB_AWAIT bb_err tenant_start(void *self, bb_tenant *tenant, const void *c
         (void)bb_timer_new(tenant, "ocpp16.interop", 1000, 1000, interop_tick, owner); /* ends with the tenant */
         owner->watch = bb_timer_new(tenant, "ocpp16.watch", 1000, 1000, watch_tick, owner);
         TRY(journal_start(owner));
+        TRY(lists_start(owner));
         *ret_state = owner;
         return BB_OK;
 }
@@ -184,6 +211,7 @@ static BB_AWAIT void tenant_stop(void *self, void *state)
         (void)self;
         farewell_flush(owner, FLUSH_MS);
         journal_stop(owner);
+        lists_stop(owner);
         if (owner->gone_first != NULL)
                 bb_log(BB_WARN, "ocpp.offline",
                        "some stations could not be marked as offline; their leases will run out");

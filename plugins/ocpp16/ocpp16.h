@@ -27,6 +27,8 @@ struct options {
         int32_t messages_per_second;
         int32_t handshakes_per_second;
         int32_t journal_days; /* 0: no journal */
+        int32_t local_list;   /* LIST_… */
+        int32_t local_list_delay_s, local_list_per_second;
         int64_t max_message_bytes;
         bb_str zoneless_dates;            /* IANA name */
         struct bb_array validation_rules; /* of struct validation_rule */
@@ -63,6 +65,7 @@ struct ocpp_tenant {
         struct pace admissions;
         struct security_limits security;
         struct journal *journal;                /* NULL: switched off */
+        struct lists *lists;                    /* NULL: stations get no local list. local_list.h */
         bb_timer *watch;                        /* ends with the tenant */
         struct station *gone_first, *gone_last; /* closed, not yet reported as offline */
 };

@@ -73,6 +73,9 @@ struct station {
         struct interop *interop;
         struct station *interop_next;
         int64_t interop_mono_ms; /* last write; 0: never */
+        /* The local list: the revision that the station has, 0: not known; when to look after it. list_pace.c */
+        int64_t list_version, list_due_mono_ms;   /* due 0: it has just come */
+        int32_t list_busy, list_again, list_idle; /* idle: nothing to do before somebody asks */
         /* Commands to the station: the one under way, and those that wait. outbound.c */
         struct call *calls;
         int64_t call_until_mono_ms;

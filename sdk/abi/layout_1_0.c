@@ -281,6 +281,11 @@ AT(bb_authorization, status, 0, int32_t);
 AT(bb_authorization, parent_uid, 8, bb_str);
 AT(bb_authorization, expires_ms, 24, int64_t);
 
+EXACTLY(bb_token_verdict, 120);
+AT(bb_token_verdict, uid, 0, bb_str);
+AT(bb_token_verdict, kind, 16, int32_t);
+AT(bb_token_verdict, authorization, 24, struct bb_authorization);
+
 EXACTLY(bb_start, 80);
 AT(bb_start, connector_id, 0, int64_t);
 AT(bb_start, at_ms, 8, int64_t);
@@ -320,7 +325,7 @@ AT(bb_session_filter, open, 48, int32_t);
 AT(bb_session_filter, from_ms, 56, int64_t);
 AT(bb_session_filter, to_ms, 64, int64_t);
 
-AT_LEAST(bb_charging_ops, 296);
+AT_LEAST(bb_charging_ops, 304);
 AT(bb_charging_ops, size, 0, uint32_t);
 AT(bb_charging_ops, admit, 8, bb_err (*)(const struct bb_admit *, struct bb_admitted *ret));
 AT(bb_charging_ops, online, 16, bb_err (*)(const struct bb_station_ref *, bb_str remote));
@@ -358,6 +363,7 @@ AT(bb_charging_ops, cdr_list, 264, bb_err (*)(bb_str after, size_t limit, struct
 AT(bb_charging_ops, command, 272, bb_err (*)(bb_str actor, bb_str station_id, bb_str action, const bb_json *payload, int64_t timeout_ms, struct bb_command_result *ret));
 AT(bb_charging_ops, refused, 280, bb_err (*)(const struct bb_admit *, int32_t verdict, bb_str detail));
 AT(bb_charging_ops, review_list, 288, bb_err (*)(bb_str after, size_t limit, struct bb_aside **ret, size_t *ret_count));
+AT(bb_charging_ops, token_verdicts, 296, bb_err (*)(bb_str of, bb_str after, size_t limit, struct bb_token_verdict **ret, size_t *ret_count));
 
 IS(BB_MAC_BYTES, 32);
 

@@ -227,6 +227,15 @@ struct bb_authorization {
         uint64_t room[4];
 };
 
+/* A token and how it would be answered now, its parent counted in: expires_ms is the earlier one of the two. */
+struct bb_token_verdict {
+        bb_str uid;
+        int32_t kind; /* BB_TOKEN_… */
+        int32_t reserved;
+        struct bb_authorization authorization;
+        uint64_t room[4];
+};
+
 struct bb_start {
         int64_t connector_id, at_ms, meter_start_wh; /* at_ms 0: now, and no two such starts are the same */
         bb_str token_uid;
@@ -344,6 +353,9 @@ struct bb_charging_ops {
         bb_err (*refused)(const struct bb_admit *, int32_t verdict, bb_str detail);
         /* Reports kept aside, newest first. `after` is the id of one. */
         bb_err (*review_list)(bb_str after, size_t limit, struct bb_aside **ret, size_t *ret_count);
+        /* Tokens by uid; `of`: this one and those whose parent it is, BB_NONE: all. For lists that stations keep. */
+        bb_err (*token_verdicts)(bb_str of, bb_str after, size_t limit, struct bb_token_verdict **ret,
+                                 size_t *ret_count);
 };
 
 /* Durable events of this contract: topic, key, and the members of the payload. Those with "?" are left out when there
@@ -360,6 +372,8 @@ struct bb_charging_ops {
  *                                       started_at, ended_at, energy_wh, reason?, review?
  *   session.review         station id   station_id, session_id?, reason; of one station a few a minute at most:
  *                                       review_list has every report
+ *   token.changed          uid          uid: made or changed
+ *   token.deleted          uid          uid
  *   cdr.created            session id   cdr_id, session_id; after session.ended, but not for a session with a review
  */
 
