@@ -10,6 +10,7 @@
 
 #include "mod/crypto.h"
 #include <busbar/plugin.h>
+#include <glob.h>
 /* The core defines the SDK's variables in this program. */
 #undef BB_PLUGIN_GLOBALS
 #define BB_PLUGIN_GLOBALS
@@ -82,27 +83,30 @@ const struct bb_host *bb_host_ = &test_host;
 /* --- up and down --- */
 
 /* The build may be in the source folder, below it, or told by make. */
-static FILE *schema_open(const char *name)
+static glob_t schema_files(void)
 {
         const char *const folders[] = {getenv("SRCDIR"), getenv("srcdir"), ".", "..", "../.."};
-        char path[512];
-        FILE *f = NULL;
+        glob_t files = {.gl_pathc = 0};
+        char pattern[512];
 
-        for (size_t i = 0; i < BB_COUNT(folders) && f == NULL; i++) {
-                snprintf(path, sizeof(path), "%s/plugins/charging/schema/%s", folders[i] != NULL ? folders[i] : ".",
-                         name);
-                f = fopen(path, "r");
+        for (size_t i = 0; i < BB_COUNT(folders) && files.gl_pathc == 0; i++) {
+                snprintf(pattern, sizeof(pattern), "%s/plugins/charging/schema/0*.sql",
+                         folders[i] != NULL ? folders[i] : ".");
+                if (glob(pattern, 0, NULL, &files) != 0)
+                        files.gl_pathc = 0;
         }
-        return f;
+        if (files.gl_pathc == 0)
+                fail_msg("no migrations found; run the test in the source folder or set SRCDIR");
+        return files;
 }
 
-static char *file_text(const char *name)
+static char *file_text(const char *path)
 {
         char *text = calloc(1, 65536);
-        FILE *f = schema_open(name);
+        FILE *f = fopen(path, "r");
 
         if (f == NULL || fread(text, 1, 65535, f) == 0)
-                fail_msg("%s cannot be read; run the test in the source folder or set SRCDIR", name);
+                fail_msg("%s cannot be read", path);
         fclose(f);
         return text;
 }
@@ -123,8 +127,8 @@ static int charging_up(void **state)
         static const struct db_world world = {
                 .tenant_state = fixture_state, .tenant_has = fixture_has, .plugin_name = fixture_plugin_name};
         static const uint8_t key[CRYPTO_KEY_BYTES] = {1, 2, 3};
-        static struct bb_migration migrations[3];
-        static const char *const names[] = {"0001_stations.sql", "0002_sessions.sql", "0003_samples.sql"};
+        static struct bb_migration migrations[100];
+        glob_t files = schema_files();
         bb_str why = BB_NONE;
 
         (void)state;
@@ -134,14 +138,17 @@ static int charging_up(void **state)
         assert_int_equal(loop_init(2), BB_OK);
         db_set_world(&world);
         bb_self_ = &plugin_charging;
-        for (int i = 0; i < 3; i++)
-                migrations[i] = (struct bb_migration){.version = i + 1, .name = names[i], .sql = file_text(names[i])};
-        assert_int_equal(bb_db_migrations(migrations, 3), BB_OK);
+        for (size_t i = 0; i < files.gl_pathc; i++) /* sorted by their numbers */
+                migrations[i] = (struct bb_migration){.version = (int32_t)i + 1,
+                                                      .name = strrchr(files.gl_pathv[i], '/') + 1,
+                                                      .sql = file_text(files.gl_pathv[i])};
+        assert_int_equal(bb_db_migrations(migrations, files.gl_pathc), BB_OK);
         db_config.url = strdup(cluster.url);
         db_config.owner_url = strdup(cluster.owner_url);
         must(db_migrate(&db_config, &why), why);
-        for (int i = 0; i < 3; i++)
+        for (size_t i = 0; i < files.gl_pathc; i++)
                 free((void *)(uintptr_t)migrations[i].sql);
+        globfree(&files);
         fixture_open();
         in_task(&nord, start_tenants, NULL);
         in_task(&sued, start_sued, NULL);
