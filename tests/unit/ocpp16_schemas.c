@@ -22,6 +22,12 @@
 #include "../../plugins/ocpp16/shapes_security.c"
 #include "../../plugins/ocpp16/shapes_station.c"
 
+/* What is kept of a station is no matter here. */
+void keep_answer(struct station *st, const struct command *command, bb_str text, const struct bb_command_result *r)
+{
+        (void)st, (void)command, (void)text, (void)r;
+}
+
 #include <stdio.h>
 #include <stdlib.h>
 
