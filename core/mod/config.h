@@ -9,7 +9,7 @@
 #include "mod/config_tree.h"
 
 /* How a TLS listener treats client certificates. */
-enum { CONFIG_CLIENT_NONE = 0, CONFIG_CLIENT_OPTIONAL = 1, CONFIG_CLIENT_REQUIRED = 2 };
+enum { CONFIG_CLIENT_NONE = 0, CONFIG_CLIENT_OPTIONAL = 1, CONFIG_CLIENT_REQUIRED = 2, CONFIG_CLIENT_ANY = 3 };
 
 struct config_http_tls {
         uint64_t present;

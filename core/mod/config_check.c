@@ -194,7 +194,7 @@ static void check_readable(const struct config_source *source, const char *path,
 
 static void check_client_policy(const struct config_source *source, const char *path, bb_str client_ca, int32_t policy)
 {
-        if (policy != CONFIG_CLIENT_NONE && client_ca.ptr == NULL)
+        if ((policy == CONFIG_CLIENT_OPTIONAL || policy == CONFIG_CLIENT_REQUIRED) && client_ca.ptr == NULL)
                 COMPLAIN(source, path, "client certificates need client_ca, too");
 }
 

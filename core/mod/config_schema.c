@@ -26,7 +26,7 @@
                 .about = (about_)                                                                                      \
         }
 
-static const char *const client_policies[] = {"none", "optional", "required", NULL};
+static const char *const client_policies[] = {"none", "optional", "required", "any", NULL};
 const char *const config_log_levels[] = {"debug", "info", "warn", "error", NULL};
 
 /* --- busbar.yaml --- */
@@ -53,7 +53,7 @@ static const struct bb_field http_tls_fields[] = {
          AT(config_http_tls, client_policy),
          .values = client_policies,
          .fallback = "none",
-         .about = "whether clients show a certificate"},
+         .about = "whether clients show a certificate; any: none is verified here, plugins do that"},
 };
 static BB_SHAPE(http_tls_shape, config_http_tls, 0, "TLS", http_tls_fields);
 
@@ -180,7 +180,7 @@ static const struct bb_field tenant_tls_fields[] = {
          AT(config_tenant_tls, client_policy),
          .values = client_policies,
          .fallback = "none",
-         .about = "whether clients show a certificate"},
+         .about = "whether clients show a certificate; any: none is verified here, plugins do that"},
 };
 static BB_SHAPE(tenant_tls_shape, config_tenant_tls, 0, "TLS of a tenant", tenant_tls_fields);
 

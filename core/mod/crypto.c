@@ -7,6 +7,7 @@
 #include "mod/crypto.h"
 #include "base/tenant.h"
 #include "mod/config_tree.h"
+#include "mod/crypto_x509.h"
 #include <busbar/log.h>
 #include <busbar/rt.h>
 #include <errno.h>
@@ -417,4 +418,11 @@ const struct bb_crypto_ops crypto_ops = {
         .hex = hex,
         .seal = seal,
         .unseal = unseal,
+        .key_new = x509_key_new,
+        .request_read = x509_request_read,
+        .certificates_read = x509_certificates_read,
+        .key_check = x509_key_check,
+        .certificate_issue = x509_issue,
+        .certificate_verify = x509_verify,
+        .revocation_list = x509_revocation_list,
 };

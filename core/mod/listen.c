@@ -43,7 +43,7 @@ static const char *c_or_null(bb_str s)
 static bb_err read_context(bb_str certificate, bb_str key, bb_str client_ca, int32_t policy, struct tls_context **ret,
                            bb_str *ret_why)
 {
-        /* CONFIG_CLIENT_… and TLS_CLIENT_… are the same three in the same order. */
+        /* CONFIG_CLIENT_… and TLS_CLIENT_… are the same four in the same order. */
         const struct tls_files files = {.certificate_file = c_or_null(certificate),
                                         .key_file = c_or_null(key),
                                         .client_ca_file = c_or_null(client_ca),

@@ -62,8 +62,10 @@ void request_find_peer(struct bb_request *req)
         if (!req->via_proxy)
                 return;
         list = request_header(req, "x-forwarded-for");
-        if (list.ptr != NULL) /* it is the proxy's, not its client's */
+        if (list.ptr != NULL) { /* it is the proxy's, not its client's */
                 req->wire->client_certificate_name = BB_NONE;
+                req->wire->client_chain = BB_NONE;
+        }
         req->remote = first_untrusted(list, req->wire->remote);
         req->wire->remote = req->remote; /* a WebSocket keeps it */
         proto = request_header(req, "x-forwarded-proto");

@@ -24,6 +24,7 @@ struct http_request {
         bb_str remote;                  /* address of the peer, without port */
         int32_t is_tls, minor_version;  /* HTTP/1.0 or 1.1 */
         bb_str client_certificate_name; /* verified, or BB_NONE */
+        bb_str client_chain;            /* PEM, verified or not, or BB_NONE */
         bb_str tls_server_name;         /* lower case */
         bb_str tls_client_rules; /* how the handshake asked for client certificates: see tls_context_client_rules() */
         void *router;            /* the router's own part (its struct bb_request), set in plan() */

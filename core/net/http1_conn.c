@@ -235,6 +235,7 @@ static void fill_request(struct http_conn *c, struct exchange *x, const struct b
         if (c->is_tls) {
                 tls_describe(c->bev, &req->client_certificate_name, &req->tls_server_name);
                 req->tls_client_rules = tls_client_rules(c->bev);
+                req->client_chain = tls_client_chain(c->bev);
         }
         x->no_body = bb_str_is(req->method, "HEAD");
         x->reply_left = -1;

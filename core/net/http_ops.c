@@ -116,6 +116,12 @@ static bb_str get_client_certificate_name(const bb_request *req)
         return req->wire->client_certificate_name;
 }
 
+static bb_str get_client_chain(const bb_request *req)
+{
+        CHECK_REQUEST(req, BB_NONE);
+        return req->wire->client_chain;
+}
+
 static void *get_tenant_state(bb_plugin_ref *who, const bb_request *req)
 {
         CHECK_REQUEST(req, NULL);
@@ -276,4 +282,5 @@ const struct bb_http_ops http_ops = {
         .fetch = client_fetch,
         .page = read_page,
         .send_page = send_page,
+        .client_certificate = get_client_chain,
 };

@@ -14,6 +14,7 @@
 #include <event2/bufferevent_ssl.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
@@ -100,12 +101,36 @@ static int on_client_hello(SSL *ssl, int *alert, void *arg)
         return SSL_CLIENT_HELLO_SUCCESS;
 }
 
+/* TLS_CLIENT_ANY: the handshake goes on, and the verdict stays with the connection. */
+static int verify_and_go_on(X509_STORE_CTX *ctx, void *arg)
+{
+        (void)arg;
+        if (X509_verify_cert(ctx) != 1 && X509_STORE_CTX_get_error(ctx) == X509_V_OK)
+                X509_STORE_CTX_set_error(ctx, X509_V_ERR_UNSPECIFIED);
+        ERR_clear_error();
+        return 1;
+}
+
+/* No names of authorities are told, so that each client shows what it has. */
+static bb_err take_any(SSL_CTX *ctx, const struct tls_files *files, bb_str *ret_why)
+{
+        SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+        SSL_CTX_set_cert_verify_callback(ctx, verify_and_go_on, NULL);
+        if (files->client_ca_file == NULL || SSL_CTX_load_verify_locations(ctx, files->client_ca_file, NULL) == 1)
+                return BB_OK;
+        *ret_why = arena_print(arena_current, "%s: no certificate authorities: %s", files->client_ca_file,
+                               openssl_reason().ptr);
+        return BB_E_INVALID;
+}
+
 static bb_err load_client_ca(SSL_CTX *ctx, const struct tls_files *files, bb_str *ret_why)
 {
         STACK_OF(X509_NAME) * names;
 
         if (files->client_policy == TLS_CLIENT_NONE)
                 return BB_OK;
+        if (files->client_policy == TLS_CLIENT_ANY)
+                return take_any(ctx, files, ret_why);
         if (files->client_ca_file == NULL) {
                 *ret_why = BB_STR("client certificates are asked for, but no file of authorities is given");
                 return BB_E_INVALID;
@@ -168,7 +193,8 @@ static void set_rules(SSL_CTX *ctx, const struct tls_files *files)
         bb_str rules = BB_STR("");
 
         if (files->client_policy != TLS_CLIENT_NONE)
-                rules = arena_print(arena_current, "%d %s", (int)files->client_policy, files->client_ca_file);
+                rules = arena_print(arena_current, "%d %s", (int)files->client_policy,
+                                    files->client_ca_file != NULL ? files->client_ca_file : "");
         SSL_CTX_set_ex_data(ctx, rules_index(), (void *)(uintptr_t)heap_str(rules).ptr);
 }
 
@@ -392,6 +418,24 @@ void tls_describe(struct bufferevent *bev, bb_str *ret_client_name, bb_str *ret_
         *ret_client_name = BB_NONE;
         if (cert != NULL && SSL_get_verify_result(ssl) == X509_V_OK)
                 *ret_client_name = common_name(cert);
+}
+
+bb_str tls_client_chain(struct bufferevent *bev)
+{
+        SSL *ssl = bufferevent_openssl_get_ssl(bev);
+        X509 *cert = SSL_get0_peer_certificate(ssl);
+        STACK_OF(X509) *rest = SSL_get_peer_cert_chain(ssl);
+        BIO *bio = cert != NULL ? BIO_new(BIO_s_mem()) : NULL;
+        bb_str chain = BB_NONE;
+        int ok = bio != NULL && PEM_write_bio_X509(bio, cert) == 1;
+        BUF_MEM *text;
+
+        for (int i = 0; ok && i < sk_X509_num(rest); i++)
+                ok = PEM_write_bio_X509(bio, sk_X509_value(rest, i)) == 1;
+        if (ok && BIO_get_mem_ptr(bio, &text) == 1)
+                chain = arena_str(arena_current, (bb_str){.ptr = text->data, .len = text->length});
+        BIO_free(bio);
+        return chain;
 }
 
 bb_str tls_client_rules(struct bufferevent *bev)

@@ -11,13 +11,14 @@
 enum {
         TLS_CLIENT_NONE = 0,     /* no certificate is asked for */
         TLS_CLIENT_OPTIONAL = 1, /* asked for; one that does not verify ends the handshake */
-        TLS_CLIENT_REQUIRED = 2
+        TLS_CLIENT_REQUIRED = 2,
+        TLS_CLIENT_ANY = 3 /* asked for; whatever comes is taken, and verified only by whoever asks for the name */
 };
 
 struct tls_files {
         const char *certificate_file; /* PEM, the chain, leaf first */
         const char *key_file;
-        const char *client_ca_file; /* NULL: none; needed for the policies but none */
+        const char *client_ca_file; /* NULL: none; needed for optional and required */
         int32_t client_policy;
 };
 
@@ -41,6 +42,9 @@ bb_err tls_connect_new(bb_str host, const char *ca_file, int32_t strict_end, str
 /* The verified peer's common name and the name that the client asked for (lower case), into arena_current; BB_NONE when
  * absent. */
 void tls_describe(struct bufferevent *, bb_str *ret_client_name, bb_str *ret_server_name);
+/* The peer's certificate and what it sent with it, PEM, verified or not; into arena_current. BB_NONE: none. A resumed
+ * session has the first one only. */
+bb_str tls_client_chain(struct bufferevent *);
 /* Of the context that the handshake was made with; into arena_current. */
 bb_str tls_client_rules(struct bufferevent *);
 void tls_say_goodbye(struct bufferevent *); /* close_notify, once */

@@ -365,9 +365,44 @@ AT(bb_charging_ops, refused, 280, bb_err (*)(const struct bb_admit *, int32_t ve
 AT(bb_charging_ops, review_list, 288, bb_err (*)(bb_str after, size_t limit, struct bb_aside **ret, size_t *ret_count));
 AT(bb_charging_ops, token_verdicts, 296, bb_err (*)(bb_str of, bb_str after, size_t limit, struct bb_token_verdict **ret, size_t *ret_count));
 
+IS(BB_KEY_OTHER, 0);
+IS(BB_KEY_RSA, 1);
+IS(BB_KEY_EC, 2);
+IS(BB_CERTIFICATE_CLIENT, 0);
+IS(BB_CERTIFICATE_AUTHORITY, 1);
 IS(BB_MAC_BYTES, 32);
 
-AT_LEAST(bb_crypto_ops, 80);
+EXACTLY(bb_x509, 208);
+AT(bb_x509, common_name, 0, bb_str);
+AT(bb_x509, organization, 16, bb_str);
+AT(bb_x509, subject, 32, bb_str);
+AT(bb_x509, issuer, 48, bb_str);
+AT(bb_x509, serial, 64, bb_str);
+AT(bb_x509, not_before_ms, 80, int64_t);
+AT(bb_x509, not_after_ms, 88, int64_t);
+AT(bb_x509, key_kind, 96, int32_t);
+AT(bb_x509, key_bits, 100, int32_t);
+AT(bb_x509, is_authority, 104, int32_t);
+AT(bb_x509, self_signed, 108, int32_t);
+AT(bb_x509, key_digest, 112, uint8_t [32]);
+AT(bb_x509, digest, 144, uint8_t [32]);
+
+EXACTLY(bb_certificate_order, 152);
+AT(bb_certificate_order, request, 0, bb_str);
+AT(bb_certificate_order, authority, 16, bb_str);
+AT(bb_certificate_order, authority_key, 32, bb_str);
+AT(bb_certificate_order, key, 48, bb_str);
+AT(bb_certificate_order, common_name, 64, bb_str);
+AT(bb_certificate_order, organization, 80, bb_str);
+AT(bb_certificate_order, not_before_ms, 96, int64_t);
+AT(bb_certificate_order, not_after_ms, 104, int64_t);
+AT(bb_certificate_order, use, 112, int32_t);
+
+EXACTLY(bb_revoked, 40);
+AT(bb_revoked, serial, 0, bb_str);
+AT(bb_revoked, at_ms, 16, int64_t);
+
+AT_LEAST(bb_crypto_ops, 136);
 AT(bb_crypto_ops, size, 0, uint32_t);
 AT(bb_crypto_ops, mac, 8, bb_err (*)(const char *purpose, bb_str data, uint8_t ret_mac[BB_MAC_BYTES]));
 AT(bb_crypto_ops, equal, 16, int32_t (*)(const void *a, const void *b, size_t bytes));
@@ -378,6 +413,13 @@ AT(bb_crypto_ops, unbase64, 48, bb_err (*)(bb_str text, bb_str *ret));
 AT(bb_crypto_ops, hex, 56, bb_str (*)(bb_str data));
 AT(bb_crypto_ops, seal, 64, bb_err (*)(const char *purpose, bb_str clear, bb_str *ret_sealed));
 AT(bb_crypto_ops, unseal, 72, bb_err (*)(const char *purpose, bb_str sealed, bb_str *ret_clear));
+AT(bb_crypto_ops, key_new, 80, bb_err (*)(bb_str *ret_pem));
+AT(bb_crypto_ops, request_read, 88, bb_err (*)(bb_str pem, struct bb_x509 *ret, bb_str *ret_why));
+AT(bb_crypto_ops, certificates_read, 96, bb_err (*)(bb_str pem, struct bb_x509 **ret, size_t *ret_count, bb_str *ret_why));
+AT(bb_crypto_ops, key_check, 104, bb_err (*)(bb_str key, bb_str pem, bb_str *ret_why));
+AT(bb_crypto_ops, certificate_issue, 112, bb_err (*)(const struct bb_certificate_order *, bb_str *ret_pem, struct bb_x509 *ret, bb_str *ret_why));
+AT(bb_crypto_ops, certificate_verify, 120, bb_err (*)(bb_str chain, bb_str roots, struct bb_x509 *ret, bb_str *ret_why));
+AT(bb_crypto_ops, revocation_list, 128, bb_err (*)(bb_str authority, bb_str authority_key, const struct bb_revoked *, size_t count, int64_t number, int64_t next_ms, bb_str *ret_pem, bb_str *ret_why));
 
 IS(BB_P_NULL, 0);
 IS(BB_P_TEXT, 1);
@@ -575,7 +617,7 @@ AT(bb_fetch_answer, body, 8, bb_str);
 AT(bb_fetch_answer, headers, 24, const struct bb_http_header *);
 AT(bb_fetch_answer, header_count, 32, size_t);
 
-AT_LEAST(bb_http_ops, 280);
+AT_LEAST(bb_http_ops, 288);
 AT(bb_http_ops, size, 0, uint32_t);
 AT(bb_http_ops, routes, 8, bb_err (*)(bb_plugin_ref *who, const struct bb_route *, size_t count, size_t stride));
 AT(bb_http_ops, method, 16, bb_str (*)(const bb_request *));
@@ -611,6 +653,7 @@ AT(bb_http_ops, ws_remote, 248, bb_str (*)(const bb_ws *));
 AT(bb_http_ops, fetch, 256, bb_err (*)(const struct bb_fetch *, struct bb_fetch_answer *ret));
 AT(bb_http_ops, page, 264, bb_err (*)(bb_request *, bb_response *, size_t *ret_limit, bb_str *ret_after));
 AT(bb_http_ops, send_page, 272, void (*)(bb_response *, bb_json *items, bb_str next));
+AT(bb_http_ops, client_certificate, 280, bb_str (*)(const bb_request *));
 
 AT_LEAST(bb_net_ops, 64);
 AT(bb_net_ops, size, 0, uint32_t);

@@ -266,6 +266,12 @@ static bb_str client_certificate_name(const bb_request *r)
         return BB_NONE;
 }
 
+static bb_str client_certificate(const bb_request *r)
+{
+        (void)r;
+        return BB_NONE;
+}
+
 /* What there is no wire for. */
 static bb_err ws_accept(bb_plugin_ref *who, bb_request *r, const struct bb_ws_handler *h, void *user, bb_ws **ret)
 {
@@ -300,6 +306,7 @@ const struct bb_http_ops testkit_http_ops = {.size = sizeof(testkit_http_ops),
                                              .allowed = allowed,
                                              .is_tls = is_tls,
                                              .client_certificate_name = client_certificate_name,
+                                             .client_certificate = client_certificate,
                                              .tenant_state = state_of,
                                              .decode = decode,
                                              .status = set_status,

@@ -36,11 +36,12 @@ before(async () => {
   folder = pluginFolder();
   for (const ca of ['web', 'alpha-ca', 'beta-ca']) authority(ca);
   certificate('shared', 'web', 'shared', ['shared.test', 'plain.test', 'other.test']);
-  for (const name of ['alpha', 'beta', 'open']) certificate(name, 'web', name, [`${name}.test`]);
+  for (const name of ['alpha', 'beta', 'gamma', 'open']) certificate(name, 'web', name, [`${name}.test`]);
   certificate('station-alpha', 'alpha-ca', 'CS-1');
   certificate('station-beta', 'beta-ca', 'CS-1');
   compilePlugin(folder, 'whoami', {
-    code: routes({ '/v1/whoami': 'bb_response_bytes(res, "text/plain", bb_print("[%.*s]", BB_FMT(bb_request_client_certificate_name(req))));' }),
+    code: routes({ '/v1/whoami': 'bb_response_bytes(res, "text/plain", bb_print("[%.*s]", BB_FMT(bb_request_client_certificate_name(req))));',
+      '/v1/chain': 'bb_response_bytes(res, "text/plain", bb_print("%.*s", BB_FMT(bb_request_client_certificate(req))));' }),
     load: addRoutes,
   });
   port = await freePort();
@@ -54,6 +55,7 @@ before(async () => {
       open: { tls: tenantTls('open'), plugins },
       alpha: { tls: tenantTls('alpha', 'optional', 'alpha-ca'), plugins },
       beta: { tls: tenantTls('beta', 'required', 'beta-ca'), plugins },
+      gamma: { tls: { certificate: file('gamma.crt'), key: file('gamma.key'), client_policy: 'any' }, plugins },
     },
   });
 });
@@ -63,10 +65,10 @@ after(async () => {
 });
 
 /** One request on a connection of its own, or on `agent`'s. */
-function ask({ sni, host = sni ?? 'shared.test', prefix = '', client, headers, agent = false }) {
+function ask({ sni, host = sni ?? 'shared.test', prefix = '', client, headers, agent = false, what = 'whoami' }) {
   return new Promise((resolve, reject) => {
     const request = https.request({
-      host: '127.0.0.1', port, servername: sni ?? '', path: `${prefix}/v1/whoami`, headers: { host, ...headers }, agent, ca: read('web.crt'),
+      host: '127.0.0.1', port, servername: sni ?? '', path: `${prefix}/v1/${what}`, headers: { host, ...headers }, agent, ca: read('web.crt'),
       checkServerIdentity: () => undefined, ...(client ? { cert: read(`${client}.crt`), key: read(`${client}.key`) } : {}),
     }, (response) => {
       const parts = [];
@@ -101,6 +103,15 @@ test('a tenant that requires a certificate cannot be reached without it, whateve
   const unencrypted = await fetch(`${busbar.base('beta')}/v1/whoami`);
   assert.equal(unencrypted.status, 421);
   await unencrypted.arrayBuffer();
+});
+
+test('with "any" a certificate is taken, but its name means nothing until a plugin has verified it', async () => {
+  for (const client of ['station-alpha', 'station-beta']) {
+    assert.deepEqual(await ask({ sni: 'gamma.test', client }), { status: 200, text: '[]' });
+    assert.equal((await ask({ sni: 'gamma.test', client, what: 'chain' })).text, read(`${client}.crt`).toString());
+  }
+  assert.deepEqual(await ask({ sni: 'gamma.test' }), { status: 200, text: '[]' });
+  assert.equal((await ask({ sni: 'gamma.test', what: 'chain' })).text, '');
 });
 
 test('the certificate of one tenant opens no other', async () => {

@@ -159,6 +159,11 @@ struct bb_http_ops {
         /* {"items": …, "next_cursor": …} with its Link header. `next`: text that finds the last item again, in UTF-8;
          * BB_NONE when there are no more. Callers can read it, so what they may not know is sealed (crypto.h) first. */
         void (*send_page)(bb_response *, bb_json *items, bb_str next);
+
+        /* The certificate that the client proved to own in the TLS handshake, with what it sent along, PEM, leaf first;
+         * BB_NONE: none. Under `client_policy: any` nobody has verified it: bb_certificate_verify() (crypto.h). A
+         * resumed session brings the leaf alone. */
+        bb_str (*client_certificate)(const bb_request *);
 };
 
 /* Plain TCP and TLS, for hardware with protocols of its own. A stream belongs to one task at a time. */
@@ -235,6 +240,10 @@ static inline int32_t bb_request_is_tls(const bb_request *r)
 static inline bb_str bb_request_client_certificate_name(const bb_request *r)
 {
         return bb_http_->client_certificate_name(r);
+}
+static inline bb_str bb_request_client_certificate(const bb_request *r)
+{
+        return BB_HAS(bb_http_, client_certificate) ? bb_http_->client_certificate(r) : BB_NONE;
 }
 static inline void *bb_request_state(const bb_request *r)
 {
