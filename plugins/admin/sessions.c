@@ -4,7 +4,7 @@
  */
 #include "admin.h"
 
-const char *const session_states[] = {"open", "ended", "review", NULL};
+const char *const session_states[] = {"open", "ended", "review", "closed", NULL};
 const char *const authorization_states[] = {"accepted", "blocked", "expired", "invalid", "concurrent", NULL};
 
 #define AT(member) .offset = offsetof(struct bb_session, member)
@@ -27,8 +27,13 @@ static const struct bb_field fields[] = {
          .type = BB_T_TIME,
          .flags = BB_REQUIRED,
          AT(started_ms),
-         .about = "By the station's clock."},
+         .about = "The station's time, corrected where its clock was wrong."},
         {.name = "ended_at", .type = BB_T_TIME, AT(ended_ms)},
+        {.name = "start_told_at",
+         .type = BB_T_TIME,
+         AT(start_told_ms),
+         .about = "What the station's clock said, where started_at is corrected."},
+        {.name = "end_told_at", .type = BB_T_TIME, AT(end_told_ms)},
         {.name = "start_received_at", .type = BB_T_TIME, AT(start_received_ms), .about = "By our clock."},
         {.name = "end_received_at", .type = BB_T_TIME, AT(end_received_ms)},
         {.name = "meter_start_wh", .type = BB_T_INT, .flags = BB_REQUIRED, AT(meter_start_wh)},
@@ -44,6 +49,15 @@ static const struct bb_field fields[] = {
          .type = BB_T_STR,
          AT(review),
          .about = "Why somebody should look at it; absent when all is well."},
+        {.name = "closed_by",
+         .type = BB_T_STR,
+         AT(closed_by),
+         .about = "The rule that closed it before its stop came: available, next_start, rebooted, silent, too_long, "
+                  "operator."},
+        {.name = "closed_at", .type = BB_T_TIME, AT(closed_ms)},
+        {.name = "settled_by", .type = BB_T_STR, AT(settled_by), .about = "Who decided about it."},
+        {.name = "settled_at", .type = BB_T_TIME, AT(settled_ms)},
+        {.name = "settled_note", .type = BB_T_STR, AT(settled_note), .about = "Why."},
 };
 BB_SHAPE(Session, bb_session, 0, "One charging session.", fields);
 #undef AT

@@ -21,6 +21,9 @@ struct charging_config {
         uint64_t present;
         int32_t unknown_tokens; /* UNKNOWN_… */
         int64_t review_days;    /* how long reports kept aside stay */
+        /* What closes a session whose stop does not come (orphans.c); 0: not. */
+        int64_t orphan_available_minutes, orphan_reboot_minutes, orphan_silence_days, orphan_open_days;
+        int64_t orphan_grace_hours; /* how long such a session waits for its stop before it gets its account */
 };
 
 #define GROUP_MAX 256   /* reports in one commit */
@@ -236,14 +239,71 @@ bb_str session_cache_get(struct charging *, bb_str station_id, int64_t transacti
         "s.session_id::text, s.station_id, s.location_id, s.token_uid, s.parent_uid, s.connector_id, "                 \
         "s.transaction_id, s.state, s.started_at, s.ended_at, s.start_received_at, s.end_received_at, "                \
         "s.meter_start_wh, s.meter_stop_wh, s.energy_wh, s.power_w, s.soc_percent, s.sample_count, "                   \
-        "s.last_sample_at, s.stop_reason, s.stop_token_uid, s.auth_status, s.review, s.version"
-#define SESSION_COLUMN_COUNT 24
+        "s.last_sample_at, s.stop_reason, s.stop_token_uid, s.auth_status, s.review, s.version, s.start_told_at, "     \
+        "s.end_told_at, s.closed_by, s.closed_at, s.settled_by, s.settled_at, s.settled_note"
+#define SESSION_COLUMN_COUNT 31
 void session_row(const bb_rows *, size_t row, struct bb_session *ret);
 
 /* session_plausible.c: why a session wants a look, NULL when nothing is strange. */
 const char *start_doubt(int32_t authorization, int64_t connector_id, int64_t at_ms, int64_t meter_wh, int64_t now_ms);
 const char *stop_doubt(const struct bb_session *, int64_t at_ms, int64_t meter_wh, int64_t now_ms);
 extern const char review_overlap[]; /* a later start came while the session was open */
+
+/* session_clock.c: a time that a station told, by our clock. */
+#define CLOCK_WRONG_MS (5LL * 60 * 1000)  /* less is not worth a word */
+#define CLOCK_EARLIEST_MS 1420070400000LL /* 2015: a clock before it was never set */
+struct told_time {
+        int64_t at_ms;     /* what to go by */
+        int64_t told_ms;   /* what the station said */
+        const char *doubt; /* why at_ms may be wrong, or NULL */
+};
+struct told_time clock_correct(struct charging *, const struct bb_station_ref *, int64_t told_ms, int64_t now_ms);
+extern const char review_clock_unset[];
+
+/* session_end.c: the end of a session, while it is written. */
+struct stop_item;
+struct ending {
+        const struct bb_station_ref *who; /* the station's own stop; NULL: a rule's or an operator's */
+        struct stop_item *item;           /* session_stop.c */
+        const struct bb_sample *samples;  /* that came with it */
+        size_t sample_count;
+        struct bb_session session; /* before it */
+        int64_t at_ms, told_ms, received_ms, meter_wh, energy_wh;
+        bb_str reason, token_uid;
+        const char *doubt; /* no account is written */
+        bb_str cdr_id;
+};
+extern const char review_unmetered[];
+/* Why the session wants a look, NULL when nothing is strange. next_meter_wh: at the start of the next session there. */
+const char *end_doubt(const struct ending *, const char *clock_doubt, int64_t next_meter_wh);
+/* Its stop may still come: it is open, or ends by a rule or an operator and has no account. */
+int session_awaits_stop(const struct bb_session *);
+#define AWAITS_STOP(s)                                                                                                 \
+        "(" s ".state in (0, 3) or (" s ".state = 2 and " s ".end_received_at is null and " s ".settled_at is null))"
+#define EVENTS_AN_END 4
+/* The accounts of those without a doubt; 0: of none. */
+int accounts_stmt(const struct ending *, size_t count, struct bb_stmt *ret);
+/* What is told about an end; returns how many. */
+size_t end_events(struct charging *, const struct ending *, struct bb_new_event *ret);
+/* The next session's meter, for end_doubt: a column of a statement with a session named s. */
+#define NEXT_METER_COLUMN                                                                                              \
+        "(select n.meter_start_wh from charging.session n where n.station_id = s.station_id"                           \
+        " and n.connector_id = s.connector_id and n.started_at > s.started_at order by n.started_at limit 1)"
+
+/* session_match.c: the station's own transaction that a report without a number of ours means. Not
+ * plain: then *ret_transaction_id stays. connector_id 0, token_uid BB_NONE: not told. */
+struct match {
+        int64_t connector_id, at_ms, meter_wh;
+        bb_str token_uid;
+        int32_t is_stop;
+};
+BB_AWAIT bb_err session_match(const struct bb_station_ref *, const struct match *, int64_t *ret_transaction_id);
+
+/* orphans.c: closes sessions whose stop does not come, and writes the accounts of those that waited long enough. */
+BB_AWAIT bb_err orphans_close(struct charging *);
+/* Closes an open one for the time being; BB_E_NOT_FOUND when it is not of that version any more. audit may be NULL. */
+BB_AWAIT bb_err session_close(const struct bb_session *, const char *rule, const struct bb_stmt *audit);
+BB_AWAIT bb_err orphans_account(struct charging *);
 
 /* connector.c */
 #define CONNECTOR_MAX 255

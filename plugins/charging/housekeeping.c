@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What happens by the clock: once a minute the signs of life are written and lost stations noticed, once an hour old
- * reports leave.
+ * What happens by the clock: once a minute the signs of life are written, lost stations noticed and sessions closed
+ * that lost their stop, once an hour old reports leave.
  *
  * A node that dies leaves its stations "online". Each node therefore renews a lease on those that it holds; whose
  * lease has run out, wherever it was held, is offline. A station that comes back within the lease was never away.
@@ -12,7 +12,6 @@
 #define LEASE_MS (5LL * 60 * 1000)
 #define LOST_AT_ONCE 200
 #define GRACE_MS (2LL * 60 * 1000) /* after the start: the stations are on their way back */
-#define CLOCK_WRONG_MS (5LL * 60 * 1000)
 
 struct signs {
         bb_str *ids;
@@ -185,6 +184,12 @@ void housekeeping_minute(void *state)
         if (err < 0 && err != BB_E_CANCELED)
                 bb_log(BB_WARN, "charging.lost_stations", "Stations that vanished could not be looked for.",
                        bb_kv_err(err));
+        err = orphans_close(c);
+        if (err == BB_OK)
+                err = orphans_account(c);
+        if (err < 0 && err != BB_E_CANCELED)
+                bb_log(BB_WARN, "charging.orphans",
+                       "Sessions that lost their stop could not be closed; in a minute again.", bb_kv_err(err));
 }
 
 void housekeeping_hour(void *state)

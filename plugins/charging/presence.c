@@ -6,6 +6,8 @@
 #include "presence.h"
 #include <stdlib.h>
 
+#define RIGHT_MS 10000
+
 static void *must_alloc(size_t count, size_t size)
 {
         void *p = calloc(count, size);
@@ -85,11 +87,18 @@ struct present_station *presence_find(struct presence *p, bb_str id, int create)
         s = must_alloc(1, sizeof(*s) + id.len);
         s->id_len = (uint32_t)id.len;
         memcpy(s->id, id.ptr, id.len);
-        s->drift_ms = DRIFT_UNKNOWN;
+        s->drift_ms = s->clock_ms = DRIFT_UNKNOWN;
         s->next = p->slots[slot];
         p->slots[slot] = s;
         p->count++;
         return s;
+}
+
+static void take_epoch(struct present_station *s, int64_t epoch)
+{
+        if (epoch > s->epoch)
+                s->clock_ms = DRIFT_UNKNOWN;
+        s->epoch = epoch;
 }
 
 void presence_seen(struct presence *p, bb_str id, int64_t epoch, int64_t at_ms, int64_t now_ms)
@@ -98,12 +107,24 @@ void presence_seen(struct presence *p, bb_str id, int64_t epoch, int64_t at_ms, 
 
         if (epoch < s->epoch)
                 return;
-        s->epoch = epoch;
+        take_epoch(s, epoch);
         s->seen_ms = now_ms;
         s->dirty = 1;
         /* A message may have waited in the station's queue and then looks old, never new: the newest one tells most. */
-        if (at_ms != 0 && (s->drift_ms == DRIFT_UNKNOWN || at_ms - now_ms > s->drift_ms))
-                s->drift_ms = at_ms - now_ms;
+        if (at_ms == 0)
+                return;
+        if (s->drift_ms == DRIFT_UNKNOWN || at_ms - now_ms > s->drift_ms)
+                s->drift_ms = s->clock_ms = at_ms - now_ms;
+        else if (at_ms - now_ms > -RIGHT_MS && at_ms - now_ms < RIGHT_MS)
+                s->clock_ms = at_ms - now_ms; /* no queue makes a wrong time right: the clock was set */
+}
+
+void presence_booted(struct presence *p, bb_str id, int64_t epoch)
+{
+        struct present_station *s = presence_find(p, id, 0);
+
+        if (s != NULL && s->epoch == epoch)
+                s->drift_ms = s->clock_ms = DRIFT_UNKNOWN;
 }
 
 void presence_live(struct presence *p, bb_str id, int64_t epoch, int live, int64_t now_ms)
@@ -112,7 +133,7 @@ void presence_live(struct presence *p, bb_str id, int64_t epoch, int live, int64
 
         if (s == NULL || epoch < s->epoch)
                 return;
-        s->epoch = epoch;
+        take_epoch(s, epoch);
         s->live = live;
         s->seen_ms = live ? now_ms : s->seen_ms;
         s->dirty |= live;

@@ -217,9 +217,10 @@ static void touched_params(const struct touched *t, struct bb_param *p)
 #define ABSENT "(-9223372036854775808)"
 _Static_assert(READING_NONE == INT64_MIN, "ABSENT is READING_NONE");
 
-/* Takes `value` when it was told, is not older than what is there, and the session still runs. */
+/* Takes `value` when it was told, is not older than what is there, and the session runs, or was closed without its
+ * stop. */
 #define NEWER(column, time, value, value_time, when)                                                                   \
-        column " = case when s.state = 0 and t." value " <> " ABSENT " and " when " and t." value_time                 \
+        column " = case when s.state in (0, 3) and t." value " <> " ABSENT " and " when " and t." value_time           \
                " >= coalesce(s." time ", t." value_time ") then "
 #define OTHERWISE(column) " else s." column " end, "
 
@@ -248,7 +249,8 @@ static const char store_sql[] =
                                                                                "true") "t.soc" OTHERWISE("soc_percent")
                                 NEWER("soc_at", "soc_at", "soc", "soc_at", "true") "t.soc_at" OTHERWISE(
                                         "soc_at") "  sample_count = s.sample_count + c.n,"
-                                                  "  late_sample_count = s.late_sample_count + case when s.state = 0 "
+                                                  "  late_sample_count = s.late_sample_count + case when s.state in "
+                                                  "(0, 3) "
                                                   "then 0 else c.n end,"
                                                   "  last_sample_at = greatest(s.last_sample_at, t.last_at), version = "
                                                   "s.version + 1"
@@ -372,6 +374,10 @@ BB_AWAIT bb_err charging_session_samples(const struct bb_station_ref *who, int64
         if (count > SAMPLES_MAX)
                 return BB_E_LIMIT;
         presence_seen(&c->presence, who->station_id, who->epoch, 0, bb_now_ms());
+        if (transaction < 0 && count > 0)
+                TRY(session_match(who,
+                                  &(struct match){.connector_id = connector_id, .at_ms = time_clamp(samples[0].at_ms)},
+                                  &transaction));
         if (transaction < 0 || transaction > INT32_MAX)
                 return keep_aside(c, who, connector_id, transaction, samples, count,
                                   "the transaction id is not one that we give");

@@ -5,7 +5,6 @@
  */
 #include "domain.h"
 
-#define EARLIEST_MS 1420070400000LL /* 2015: a clock before it was never set */
 #define AHEAD_MS (60LL * 60 * 1000) /* a clock further ahead has the wrong zone, or date */
 #define ENERGY_MAX_WH 2000000LL     /* more than the largest battery of a lorry */
 #define POWER_MAX_W 4000000LL       /* more than any charger */
@@ -15,7 +14,7 @@ const char review_overlap[] = "a later start came while the session was open";
 
 static int time_absurd(int64_t at_ms, int64_t now_ms)
 {
-        return at_ms < EARLIEST_MS || at_ms > now_ms + AHEAD_MS;
+        return at_ms < CLOCK_EARLIEST_MS || at_ms > now_ms + AHEAD_MS;
 }
 
 const char *start_doubt(int32_t authorization, int64_t connector_id, int64_t at_ms, int64_t meter_wh, int64_t now_ms)

@@ -31,6 +31,13 @@ void session_row(const bb_rows *rows, size_t i, struct bb_session *ret)
                 .authorization = (int32_t)bb_row_int(rows, i, 21, 0),
                 .review = bb_row_str(rows, i, 22),
                 .version = bb_row_int(rows, i, 23, 0),
+                .start_told_ms = bb_row_time(rows, i, 24, 0),
+                .end_told_ms = bb_row_time(rows, i, 25, 0),
+                .closed_by = bb_row_str(rows, i, 26),
+                .closed_ms = bb_row_time(rows, i, 27, 0),
+                .settled_by = bb_row_str(rows, i, 28),
+                .settled_ms = bb_row_time(rows, i, 29, 0),
+                .settled_note = bb_row_str(rows, i, 30),
         };
 }
 

@@ -13,6 +13,8 @@
 struct start {
         const struct bb_station_ref *who;
         int64_t connector_id, at_ms, meter_wh, reservation_id, now_ms;
+        int64_t told_ms;         /* what the station said, where at_ms is corrected */
+        const char *clock_doubt; /* why that may be wrong all the same */
         bb_str token_uid;
 };
 
@@ -39,16 +41,19 @@ struct fresh {
         const char *doubt;
 };
 
-static struct start normal(const struct bb_station_ref *who, const struct bb_start *s)
+static struct start normal(struct charging *c, const struct bb_station_ref *who, const struct bb_start *s)
 {
         int64_t now = bb_now_ms(), meter = s->meter_start_wh;
+        struct told_time t = clock_correct(c, who, s->at_ms != 0 ? time_clamp(s->at_ms) : now, now);
 
         if (meter > METER_LIMIT_WH || meter < -METER_LIMIT_WH)
                 meter = meter > 0 ? METER_LIMIT_WH : -METER_LIMIT_WH;
         return (struct start){
                 .who = who,
                 .connector_id = s->connector_id,
-                .at_ms = s->at_ms != 0 ? time_clamp(s->at_ms) : now,
+                .at_ms = t.at_ms,
+                .told_ms = t.told_ms,
+                .clock_doubt = t.doubt,
                 .meter_wh = meter,
                 .reservation_id = s->reservation_id,
                 .now_ms = now,
@@ -73,7 +78,8 @@ static const char facts_sql[] =
                                "i.epoch" TOKEN_JOIN(
                                        "i.token_uid") " left join charging.session e on e.station_id = i.station_id"
                                                       " and e.connector_id = i.connector_id and e.token_key = " LOWER(
-                                                              "i.token_uid") " and e.started_at = i.at"
+                                                              "i.token_uid") " and coalesce(e.start_told_at, "
+                                                                             "e.started_at) = i.at"
                                                                              " and e.meter_start_wh = i.meter_wh"
                                                                              " order by i.n";
 enum { N = TOKEN_COLUMN_COUNT, LOCATION, OTHERS, OPEN, CONNECTOR_MISSING, SESSION, TRANSACTION, STATUS, PARENT };
@@ -91,7 +97,7 @@ static BB_AWAIT bb_err facts_select(struct report *const *reports, size_t count,
                 epochs[i] = s->who->epoch;
                 tokens[i] = s->token_uid;
                 connectors[i] = s->connector_id;
-                times[i] = s->at_ms;
+                times[i] = s->told_ms;
                 meters[i] = s->meter_wh;
         }
         return bb_db_query(ret, facts_sql, BB_TEXT_ARRAY(stations, count), BB_INT_ARRAY(epochs, count),
@@ -146,6 +152,8 @@ static void fresh_add(const struct charging *c, struct start_item *item, const b
                 .session_id = bb_uuid(),
         };
         f->doubt = start_doubt(f->authorization.status, s->connector_id, s->at_ms, s->meter_wh, s->now_ms);
+        if (f->doubt == NULL)
+                f->doubt = s->clock_doubt;
 }
 
 /* Answers those that are not new; the new ones are in `fresh`. */
@@ -205,6 +213,8 @@ static bb_str started_payload(const struct fresh *f)
         bb_json_set_str(payload, "token_uid", s->token_uid);
         bb_json_set_int(payload, "transaction_id", f->transaction_id);
         bb_json_set_str(payload, "started_at", bb_time_text(s->at_ms));
+        if (s->told_ms != s->at_ms)
+                bb_json_set_str(payload, "start_told_at", bb_time_text(s->told_ms));
         bb_json_set_int(payload, "meter_start_wh", s->meter_wh);
         bb_json_set_str(payload, "review", bb_cstr(f->doubt));
         return bb_json_text(payload);
@@ -232,23 +242,26 @@ static struct bb_stmt events_stmt(struct charging *c, const struct fresh *fresh,
 /* All of them or none: when a connection was replaced since the reading the whole group is read again. */
 static const char insert_sql[] =
         "insert into charging.session (session_id, station_id, connector_id, transaction_id, location_id, token_uid,"
-        " parent_uid, started_at, start_received_at, meter_start_wh, reservation_id, auth_status, review)"
+        " parent_uid, started_at, start_told_at, start_received_at, meter_start_wh, reservation_id, auth_status, "
+        "review)"
         " select x.session_id::uuid, x.station_id, x.connector_id, x.transaction_id, x.location_id, x.token_uid,"
-        " x.parent_uid, x.started_at, x.received_at, x.meter_wh, nullif(x.reservation_id, 0), x.auth_status, x.review"
+        " x.parent_uid, x.started_at, nullif(x.told_at, x.started_at), x.received_at, x.meter_wh, "
+        "nullif(x.reservation_id, 0), x.auth_status, x.review"
         " from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[],"
-        " $8::timestamptz[], $9::timestamptz[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[])"
+        " $8::timestamptz[], $9::timestamptz[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[],"
+        " $16::timestamptz[])"
         " as x (session_id, station_id, connector_id, transaction_id, location_id, token_uid, parent_uid, started_at,"
-        " received_at, meter_wh, reservation_id, auth_status, review)"
+        " received_at, meter_wh, reservation_id, auth_status, review, told_at)"
         " where (select count(*) from unnest($2::text[], $14::bigint[]) as k (station_id, epoch)"
         " join charging.station s on s.station_id = k.station_id and s.epoch = k.epoch) = $15";
 
 static struct bb_stmt insert_stmt(const struct fresh *fresh, size_t count)
 {
         enum { SESSIONS, STATIONS, LOCATIONS, TOKENS, PARENTS, REVIEWS, TEXTS };
-        enum { CONNECTORS, TRANSACTIONS, STARTED, RECEIVED, METERS, RESERVATIONS, STATUSES, EPOCHS, NUMBERS };
+        enum { CONNECTORS, TRANSACTIONS, STARTED, RECEIVED, METERS, RESERVATIONS, STATUSES, EPOCHS, TOLD, NUMBERS };
         bb_str *t[TEXTS];
         int64_t *k[NUMBERS];
-        struct bb_param *p = BB_NEW_ARRAY(struct bb_param, 15);
+        struct bb_param *p = BB_NEW_ARRAY(struct bb_param, 16);
 
         for (size_t i = 0; i < TEXTS; i++)
                 t[i] = BB_NEW_ARRAY(bb_str, count + 1);
@@ -272,6 +285,7 @@ static struct bb_stmt insert_stmt(const struct fresh *fresh, size_t count)
                 k[RESERVATIONS][i] = s->reservation_id;
                 k[STATUSES][i] = f->authorization.status;
                 k[EPOCHS][i] = s->who->epoch;
+                k[TOLD][i] = s->told_ms;
         }
         p[0] = BB_TEXT_ARRAY(t[SESSIONS], count);
         p[1] = BB_TEXT_ARRAY(t[STATIONS], count);
@@ -288,7 +302,8 @@ static struct bb_stmt insert_stmt(const struct fresh *fresh, size_t count)
         p[12] = BB_TEXT_ARRAY(t[REVIEWS], count);
         p[13] = BB_INT_ARRAY(k[EPOCHS], count);
         p[14] = BB_INT((int64_t)count);
-        return (struct bb_stmt){.sql = insert_sql, .params = p, .param_count = 15, .flags = BB_STMT_MUST_HIT};
+        p[15] = BB_TIME_ARRAY(k[TOLD], count);
+        return (struct bb_stmt){.sql = insert_sql, .params = p, .param_count = 16, .flags = BB_STMT_MUST_HIT};
 }
 
 /* The connectors, and sessions, of the starts that `wants` picks. 0: of none. */
@@ -388,7 +403,7 @@ BB_AWAIT bb_err charging_session_start(const struct bb_station_ref *who, const s
                                        struct bb_started *ret)
 {
         STATE(c);
-        struct start_item item = {.report = {.who = who}, .start = normal(who, reported)};
+        struct start_item item = {.report = {.who = who}, .start = normal(c, who, reported)};
 
         presence_seen(&c->presence, who->station_id, who->epoch, 0, item.start.now_ms);
         TRY(bb_batch_submit(c->starts, &item));

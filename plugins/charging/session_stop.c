@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sessions end: session, final account, last samples and events in one transaction, or nothing; those of many stations
- * share a commit (bb_batch). The first stop wins; an equal one is acknowledged again; what fits no open session is kept
- * aside. A session that wants a look gets no final account, so that nothing bills it by itself.
+ * Stations end their sessions: session, final account, last samples and events in one transaction, or nothing; those of
+ * many stations share a commit (bb_batch). The first stop wins, also over a rule that closed the session before it
+ * came; an equal one is acknowledged again; what fits no session that waits for its stop is kept aside.
  */
 #include "domain.h"
 
 #define TRIES 2
-#define EVENTS_A_STOP 2
 
 /* A stop as it is stored. */
 struct stop {
         const struct bb_station_ref *who;
         const struct bb_stop *reported;
+        int64_t transaction_id; /* the station's, or the one that it means */
         int64_t at_ms, meter_wh, now_ms;
+        int64_t told_ms;         /* what the station said, where at_ms is corrected */
+        const char *clock_doubt; /* why that may be wrong all the same */
         bb_str token_uid, reason;
 };
 
@@ -26,26 +28,20 @@ struct stop_item {
         struct kept_authorization authorization;
 };
 
-/* A session that is ended, while it is written. */
-struct ending {
-        struct stop_item *item;
-        const struct stop *stop;
-        struct bb_session session;
-        const char *doubt;
-        int64_t energy_wh;
-        bb_str cdr_id;
-};
-
-static struct stop normal(const struct bb_station_ref *who, const struct bb_stop *s)
+static struct stop normal(struct charging *c, const struct bb_station_ref *who, const struct bb_stop *s)
 {
         int64_t now = bb_now_ms(), meter = s->meter_stop_wh;
+        struct told_time t = clock_correct(c, who, s->at_ms != 0 ? time_clamp(s->at_ms) : now, now);
 
         if (meter > METER_LIMIT_WH || meter < -METER_LIMIT_WH)
                 meter = meter > 0 ? METER_LIMIT_WH : -METER_LIMIT_WH;
         return (struct stop){
                 .who = who,
                 .reported = s,
-                .at_ms = s->at_ms != 0 ? time_clamp(s->at_ms) : now,
+                .transaction_id = s->transaction_id,
+                .at_ms = t.at_ms,
+                .told_ms = t.told_ms,
+                .clock_doubt = t.doubt,
                 .meter_wh = meter,
                 .now_ms = now,
                 .token_uid = report_text(s->token_uid, 255),
@@ -55,7 +51,9 @@ static struct stop normal(const struct bb_station_ref *who, const struct bb_stop
 
 static int is_same(const struct stop *s, const struct bb_session *ended)
 {
-        return (s->reported->at_ms == 0 || s->at_ms == ended->ended_ms) && s->meter_wh == ended->meter_stop_wh &&
+        int64_t told_ms = ended->end_told_ms != 0 ? ended->end_told_ms : ended->ended_ms;
+
+        return (s->reported->at_ms == 0 || s->told_ms == told_ms) && s->meter_wh == ended->meter_stop_wh &&
                bb_str_eq(s->reason, ended->stop_reason) &&
                (s->token_uid.ptr != NULL) == (ended->stop_token_uid.ptr != NULL) &&
                text_same_nocase(s->token_uid, ended->stop_token_uid);
@@ -67,7 +65,7 @@ static BB_AWAIT bb_err keep_aside(struct charging *c, const struct stop *s, cons
 
         a.raw = bb_json_new_object();
         bb_json_set_int(a.raw, "transaction_id", s->reported->transaction_id);
-        bb_json_set_str(a.raw, "at", time_or_none(s->reported->at_ms != 0 ? s->at_ms : 0));
+        bb_json_set_str(a.raw, "at", time_or_none(s->reported->at_ms != 0 ? s->told_ms : 0));
         bb_json_set_int(a.raw, "meter_stop_wh", s->reported->meter_stop_wh);
         bb_json_set_str(a.raw, "token_uid", s->token_uid);
         bb_json_set_str(a.raw, "reason", s->reason);
@@ -75,50 +73,10 @@ static BB_AWAIT bb_err keep_aside(struct charging *c, const struct stop *s, cons
         return review_keep(c, s->who, &a);
 }
 
-/* A missing stop was what made people look: now that it is here, and nothing overlaps, all is well. next_meter_wh: at
- * the start of the next session there. */
-static const char *doubt_of(const struct stop *s, const struct bb_session *session, int64_t next_meter_wh)
-{
-        if (session->review.ptr == NULL || (bb_str_is(session->review, review_overlap) && s->meter_wh <= next_meter_wh))
-                return stop_doubt(session, s->at_ms, s->meter_wh, s->now_ms);
-        return bb_str_c(session->review);
-}
-
-static bb_str ended_payload(const struct ending *e)
-{
-        const struct bb_session *session = &e->session;
-        const struct stop *s = e->stop;
-        bb_json *payload = bb_json_new_object();
-
-        bb_json_set_str(payload, "session_id", session->id);
-        bb_json_set_str(payload, "station_id", session->station_id);
-        bb_json_set_int(payload, "connector_id", session->connector_id);
-        bb_json_set_str(payload, "location_id", session->location_id);
-        bb_json_set_str(payload, "token_uid", session->token_uid);
-        bb_json_set_int(payload, "transaction_id", session->transaction_id);
-        bb_json_set_str(payload, "started_at", bb_time_text(session->started_ms));
-        bb_json_set_str(payload, "ended_at", bb_time_text(s->at_ms));
-        bb_json_set_int(payload, "energy_wh", e->energy_wh);
-        bb_json_set_str(payload, "reason", s->reason);
-        bb_json_set_str(payload, "review", bb_cstr(e->doubt));
-        return bb_json_text(payload);
-}
-
-static bb_str cdr_payload(bb_str cdr_id, bb_str session_id)
-{
-        bb_json *payload = bb_json_new_object();
-
-        bb_json_set_str(payload, "cdr_id", cdr_id);
-        bb_json_set_str(payload, "session_id", session_id);
-        return bb_json_text(payload);
-}
-
 /* Selects for each stop by a connection that is its station's: its number (from 1), and what is known. */
 static const char facts_sql[] =
         "select " SESSION_COLUMNS ", " TOKEN_COLUMNS ", i.n,"
-        " (select n.meter_start_wh from charging.session n where n.station_id = s.station_id"
-        " and n.connector_id = s.connector_id and n.started_at > s.started_at order by n.started_at limit 1)"
-        " from unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[]) with ordinality"
+        " " NEXT_METER_COLUMN " from unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[]) with ordinality"
         " as i (station_id, epoch, transaction_id, token_uid, n)"
         " join charging.station st on st.station_id = i.station_id and st.epoch = i.epoch"
         " left join charging.session s on s.transaction_id = i.transaction_id and s.station_id = "
@@ -135,27 +93,31 @@ static BB_AWAIT bb_err facts_select(struct report *const *reports, size_t count,
 
                 stations[i] = s->who->station_id;
                 epochs[i] = s->who->epoch;
-                transactions[i] = s->reported->transaction_id;
+                transactions[i] = s->transaction_id;
                 tokens[i] = s->token_uid;
         }
         return bb_db_query(ret, facts_sql, BB_TEXT_ARRAY(stations, count), BB_INT_ARRAY(epochs, count),
                            BB_INT_ARRAY(transactions, count), BB_TEXT_ARRAY(tokens, count));
 }
 
-/* Settles a stop in the way that its session asks for. 1: an open one is to be ended. */
+/* Settles a stop in the way that its session asks for. 1: one that waits for it is to be ended. */
 static int settle(struct stop_item *item, const struct bb_session *session, int known)
 {
         const struct stop *s = &item->stop;
 
         item->result = BB_OK;
         item->aside = NULL;
-        if (s->reported->transaction_id < 1 || s->reported->transaction_id > INT32_MAX)
+        if (s->transaction_id < 1 || s->transaction_id > INT32_MAX)
                 item->aside = "the transaction id is not one that we give";
         else if (!known)
                 item->aside = "the station has no such transaction";
-        else if (session->state == BB_SESSION_OPEN)
+        else if (session_awaits_stop(session))
                 return 1;
-        else if (!is_same(s, session))
+        else if (is_same(s, session))
+                return 0;
+        else if (session->closed_ms != 0 && session->end_received_ms == 0)
+                item->aside = "the session had its account before this stop came, and differently";
+        else
                 item->aside = "the session ended before, and differently";
         return 0;
 }
@@ -163,18 +125,27 @@ static int settle(struct stop_item *item, const struct bb_session *session, int 
 static struct ending ending_of(struct stop_item *item, const struct bb_session *session, int64_t next_meter_wh)
 {
         const struct stop *s = &item->stop;
-
-        return (struct ending){
+        struct ending e = {
+                .who = s->who,
                 .item = item,
-                .stop = s,
+                .samples = s->reported->samples,
+                .sample_count = s->reported->sample_count,
                 .session = *session,
-                .doubt = doubt_of(s, session, next_meter_wh),
+                .at_ms = s->at_ms,
+                .told_ms = s->told_ms,
+                .received_ms = s->now_ms,
+                .meter_wh = s->meter_wh,
                 .energy_wh = s->meter_wh > session->meter_start_wh ? s->meter_wh - session->meter_start_wh : 0,
+                .reason = s->reason,
+                .token_uid = s->token_uid,
                 .cdr_id = bb_uuid(),
         };
+
+        e.doubt = end_doubt(&e, s->clock_doubt, next_meter_wh);
+        return e;
 }
 
-/* Settles all but those that end an open session, which are in `endings`. */
+/* Settles all but those that end a session, which are in `endings`. */
 static BB_AWAIT bb_err facts_read(const struct charging *c, struct report *const *reports, size_t count,
                                   struct ending *endings, size_t *ret_count)
 {
@@ -214,22 +185,25 @@ static struct bb_stmt lock_stmt(const struct bb_param *sessions)
 /* All of them or none: when a session was ended, or a connection replaced, since the reading the group is read again.
  */
 static const char end_sql[] =
-        "update charging.session s set state = x.state, ended_at = x.ended_at, end_received_at = x.received_at,"
+        "update charging.session s set state = x.state, ended_at = x.ended_at,"
+        " end_told_at = nullif(x.told_at, x.ended_at), end_received_at = x.received_at,"
         " meter_stop_wh = x.meter_wh, energy_wh = x.energy_wh, power_w = 0, stop_reason = x.reason,"
         " stop_token_uid = x.token_uid, review = x.review, version = s.version + 1"
         " from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::bigint[], $6::bigint[],"
-        " $7::text[], $8::text[], $9::text[])"
-        " as x (session_id, state, ended_at, received_at, meter_wh, energy_wh, reason, token_uid, review)"
-        " where s.session_id = x.session_id::uuid and s.state = 0"
-        " and (select count(*) from unnest($1::text[], $10::text[], $11::bigint[]) as k (session_id, station_id, epoch)"
-        " join charging.session o on o.session_id = k.session_id::uuid and o.state = 0"
-        " join charging.station st on st.station_id = k.station_id and st.epoch = k.epoch) = $12";
+        " $7::text[], $8::text[], $9::text[], $13::timestamptz[])"
+        " as x (session_id, state, ended_at, received_at, meter_wh, energy_wh, reason, token_uid, review, told_at)"
+        " where s.session_id = x.session_id::uuid and " AWAITS_STOP(
+                "s") " and (select count(*) from unnest($1::text[], $10::text[], $11::bigint[]) as k (session_id, "
+                     "station_id, epoch)"
+                     " join charging.session o on o.session_id = k.session_id::uuid and " AWAITS_STOP(
+                             "o") " join charging.station st on st.station_id = k.station_id and st.epoch = k.epoch) = "
+                                  "$12";
 
 static struct bb_stmt end_stmt(const struct ending *endings, size_t count)
 {
         enum { SESSIONS, REASONS, TOKENS, REVIEWS, STATIONS, TEXTS };
-        enum { STATES, ENDED, RECEIVED, METERS, ENERGIES, EPOCHS, NUMBERS };
-        struct bb_param *p = BB_NEW_ARRAY(struct bb_param, 12);
+        enum { STATES, ENDED, RECEIVED, METERS, ENERGIES, EPOCHS, TOLD, NUMBERS };
+        struct bb_param *p = BB_NEW_ARRAY(struct bb_param, 13);
         bb_str *t[TEXTS];
         int64_t *k[NUMBERS];
 
@@ -241,16 +215,17 @@ static struct bb_stmt end_stmt(const struct ending *endings, size_t count)
                 const struct ending *e = &endings[i];
 
                 t[SESSIONS][i] = e->session.id;
-                t[REASONS][i] = e->stop->reason;
-                t[TOKENS][i] = e->stop->token_uid;
+                t[REASONS][i] = e->reason;
+                t[TOKENS][i] = e->token_uid;
                 t[REVIEWS][i] = bb_cstr(e->doubt);
-                t[STATIONS][i] = e->stop->who->station_id;
+                t[STATIONS][i] = e->who->station_id;
                 k[STATES][i] = e->doubt != NULL ? BB_SESSION_REVIEW : BB_SESSION_ENDED;
-                k[ENDED][i] = e->stop->at_ms;
-                k[RECEIVED][i] = e->stop->now_ms;
-                k[METERS][i] = e->stop->meter_wh;
+                k[ENDED][i] = e->at_ms;
+                k[RECEIVED][i] = e->received_ms;
+                k[METERS][i] = e->meter_wh;
                 k[ENERGIES][i] = e->energy_wh;
-                k[EPOCHS][i] = e->stop->who->epoch;
+                k[EPOCHS][i] = e->who->epoch;
+                k[TOLD][i] = e->told_ms;
         }
         p[0] = BB_TEXT_ARRAY(t[SESSIONS], count);
         p[1] = BB_INT_ARRAY(k[STATES], count);
@@ -264,83 +239,17 @@ static struct bb_stmt end_stmt(const struct ending *endings, size_t count)
         p[9] = BB_TEXT_ARRAY(t[STATIONS], count);
         p[10] = BB_INT_ARRAY(k[EPOCHS], count);
         p[11] = BB_INT((int64_t)count);
-        return (struct bb_stmt){.sql = end_sql, .params = p, .param_count = 12, .flags = BB_STMT_MUST_HIT};
-}
-
-static const char account_sql[] =
-        "insert into charging.cdr (cdr_id, session_id, station_id, location_id, token_uid, connector_id, started_at,"
-        " ended_at, energy_wh, duration_s, created_at)"
-        " select x.cdr_id::uuid, x.session_id::uuid, x.station_id, x.location_id, x.token_uid, x.connector_id,"
-        " x.started_at, x.ended_at, x.energy_wh, x.duration_s, x.created_at"
-        " from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::timestamptz[],"
-        " $8::timestamptz[], $9::bigint[], $10::bigint[], $11::timestamptz[])"
-        " as x (cdr_id, session_id, station_id, location_id, token_uid, connector_id, started_at, ended_at, energy_wh,"
-        " duration_s, created_at)";
-
-/* The accounts of those that nobody has to look at; 0: of none. */
-static int account_stmt(const struct ending *endings, size_t count, struct bb_stmt *ret)
-{
-        enum { CDRS, SESSIONS, STATIONS, LOCATIONS, TOKENS, TEXTS };
-        enum { CONNECTORS, STARTED, ENDED, ENERGIES, DURATIONS, CREATED, NUMBERS };
-        struct bb_param *p = BB_NEW_ARRAY(struct bb_param, 11);
-        bb_str *t[TEXTS];
-        int64_t *k[NUMBERS];
-        size_t n = 0;
-
-        for (size_t i = 0; i < TEXTS; i++)
-                t[i] = BB_NEW_ARRAY(bb_str, count + 1);
-        for (size_t i = 0; i < NUMBERS; i++)
-                k[i] = BB_NEW_ARRAY(int64_t, count + 1);
-        for (size_t i = 0; i < count; i++) {
-                const struct bb_session *s = &endings[i].session;
-                const struct stop *stop = endings[i].stop;
-
-                if (endings[i].doubt != NULL)
-                        continue;
-                t[CDRS][n] = endings[i].cdr_id;
-                t[SESSIONS][n] = s->id;
-                t[STATIONS][n] = s->station_id;
-                t[LOCATIONS][n] = s->location_id;
-                t[TOKENS][n] = s->token_uid;
-                k[CONNECTORS][n] = s->connector_id;
-                k[STARTED][n] = s->started_ms;
-                k[ENDED][n] = stop->at_ms;
-                k[ENERGIES][n] = endings[i].energy_wh;
-                k[DURATIONS][n] = (stop->at_ms - s->started_ms) / 1000;
-                k[CREATED][n++] = stop->now_ms;
-        }
-        p[0] = BB_TEXT_ARRAY(t[CDRS], n);
-        p[1] = BB_TEXT_ARRAY(t[SESSIONS], n);
-        p[2] = BB_TEXT_ARRAY(t[STATIONS], n);
-        p[3] = BB_TEXT_ARRAY(t[LOCATIONS], n);
-        p[4] = BB_TEXT_ARRAY(t[TOKENS], n);
-        p[5] = BB_INT_ARRAY(k[CONNECTORS], n);
-        p[6] = BB_TIME_ARRAY(k[STARTED], n);
-        p[7] = BB_TIME_ARRAY(k[ENDED], n);
-        p[8] = BB_INT_ARRAY(k[ENERGIES], n);
-        p[9] = BB_INT_ARRAY(k[DURATIONS], n);
-        p[10] = BB_TIME_ARRAY(k[CREATED], n);
-        *ret = (struct bb_stmt){.sql = account_sql, .params = p, .param_count = 11};
-        return n > 0;
+        p[12] = BB_TIME_ARRAY(k[TOLD], count);
+        return (struct bb_stmt){.sql = end_sql, .params = p, .param_count = 13, .flags = BB_STMT_MUST_HIT};
 }
 
 static struct bb_stmt events_stmt(struct charging *c, const struct ending *endings, size_t count)
 {
-        struct bb_new_event *events = BB_NEW_ARRAY(struct bb_new_event, EVENTS_A_STOP * count + 1);
+        struct bb_new_event *events = BB_NEW_ARRAY(struct bb_new_event, EVENTS_AN_END * count + 1);
         size_t n = 0;
 
-        for (size_t i = 0; i < count; i++) {
-                const struct ending *e = &endings[i];
-                const struct bb_session *s = &e->session;
-
-                events[n++] =
-                        (struct bb_new_event){.topic = "session.ended", .key = s->id, .payload = ended_payload(e)};
-                if (e->doubt == NULL)
-                        events[n++] = (struct bb_new_event){
-                                .topic = "cdr.created", .key = s->id, .payload = cdr_payload(e->cdr_id, s->id)};
-                else if (s->review.ptr == NULL)
-                        n += (size_t)review_event(c, s->station_id, s->id, e->doubt, &events[n]);
-        }
+        for (size_t i = 0; i < count; i++)
+                n += end_events(c, &endings[i], &events[n]);
         return bb_event_list_stmt(events, n);
 }
 
@@ -352,12 +261,12 @@ static int samples_stmt(const struct ending *endings, size_t count, struct bb_st
         size_t n = 0;
 
         for (size_t i = 0; i < count; i++) {
-                const struct bb_stop *s = endings[i].stop->reported;
+                const struct ending *e = &endings[i];
 
-                if (s->sample_count == 0)
+                if (e->sample_count == 0)
                         continue;
-                sample_item_init(&items[n], endings[i].stop->who, endings[i].session.id,
-                                 endings[i].session.connector_id, s->samples, s->sample_count);
+                sample_item_init(&items[n], e->who, e->session.id, e->session.connector_id, e->samples,
+                                 e->sample_count);
                 list[n] = &items[n];
                 n++;
         }
@@ -366,8 +275,8 @@ static int samples_stmt(const struct ending *endings, size_t count, struct bb_st
         return n > 0;
 }
 
-/* BB_E_NOT_FOUND, BB_E_EXISTS: one of the sessions is not open any more (its account may be what exists then), or one
- * of the connections is not the station's. */
+/* BB_E_NOT_FOUND, BB_E_EXISTS: one of the sessions awaits no stop any more (its account may be what exists then), or
+ * one of the connections is not the station's. */
 static BB_AWAIT bb_err sessions_end(struct charging *c, const struct ending *endings, size_t count)
 {
         struct bb_stmt end = end_stmt(endings, count), stmts[5];
@@ -377,7 +286,7 @@ static BB_AWAIT bb_err sessions_end(struct charging *c, const struct ending *end
         /* The samples come first: after the end they would count as late. */
         n += (size_t)samples_stmt(endings, count, &stmts[n]);
         stmts[n++] = end;
-        n += (size_t)account_stmt(endings, count, &stmts[n]);
+        n += (size_t)accounts_stmt(endings, count, &stmts[n]);
         stmts[n++] = events_stmt(c, endings, count);
         return bb_db_run(stmts, n, NULL);
 }
@@ -405,11 +314,19 @@ BB_AWAIT bb_err charging_session_stop(const struct bb_station_ref *who, const st
                                       struct bb_stopped *ret)
 {
         STATE(c);
-        struct stop_item item = {.report = {.who = who}, .stop = normal(who, reported)};
+        struct stop_item item = {.report = {.who = who}, .stop = normal(c, who, reported)};
 
         if (reported->sample_count > SAMPLES_MAX)
                 return BB_E_LIMIT;
         presence_seen(&c->presence, who->station_id, who->epoch, 0, item.stop.now_ms);
+        /* A station that never got the answer to its start has no number of ours to tell. */
+        if (reported->transaction_id <= 0)
+                TRY(session_match(who,
+                                  &(struct match){.is_stop = 1,
+                                                  .at_ms = item.stop.told_ms,
+                                                  .meter_wh = item.stop.meter_wh,
+                                                  .token_uid = item.stop.token_uid},
+                                  &item.stop.transaction_id));
         TRY(bb_batch_submit(c->stops, &item));
         TRY(item.result);
         if (item.aside != NULL)

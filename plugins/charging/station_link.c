@@ -243,6 +243,7 @@ BB_AWAIT bb_err charging_boot(const struct bb_station_ref *who, const struct bb_
                 item.texts[i] = report_text(texts[i], 255);
         item.payload = boot_payload(who->station_id, item.texts[0], item.texts[1], item.texts[3]);
         presence_seen(&c->presence, who->station_id, who->epoch, 0, item.now_ms);
+        presence_booted(&c->presence, who->station_id, who->epoch);
         TRY(bb_batch_submit(c->boots, &item));
         return item.result;
 }

@@ -29,7 +29,7 @@ static struct cell number(int32_t kind, int32_t absent, int64_t num)
 
 static bb_str state_name(int32_t state)
 {
-        static const char *const names[] = {"open", "ended", "review"};
+        static const char *const names[] = {"open", "ended", "review", "closed"};
 
         return state >= 0 && (size_t)state < BB_COUNT(names) ? bb_cstr(names[state]) : BB_NONE;
 }

@@ -18,6 +18,7 @@ BB_AWAIT bb_err message_start(struct station *st, const void *message, bb_str *r
         struct start_conf conf = {.present = 0};
         bb_err err;
 
+        station_told_time(st, start.at_ms);
         UNTIL_STORED(err, charging->session_start(&ref, &start, &started));
         TRY(err);
         conf.transaction_id = started.transaction_id;
@@ -42,6 +43,7 @@ BB_AWAIT bb_err message_stop(struct station *st, const void *message, bb_str *re
 
         if (BB_PRESENT(m, STOP_REQ_REASON))
                 stop.reason = bb_cstr(stop_reason_names[m->reason]);
+        station_told_time(st, stop.at_ms);
         stop.samples = meter_samples(&m->transaction_data, &stop.sample_count);
         UNTIL_STORED(err, charging->session_stop(&ref, &stop, &stopped));
         TRY(err);

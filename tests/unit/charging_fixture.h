@@ -24,7 +24,12 @@ const size_t charging_migration_count = 0;
 
 __attribute__((unused)) static int fixture_up(void **); /* this one has its own */
 static struct bb_plugin_ref plugin_charging = {.name = "charging"};
-static struct charging_config fixture_options = {.review_days = 180};
+static struct charging_config fixture_options = {.review_days = 180,
+                                                 .orphan_available_minutes = 30,
+                                                 .orphan_reboot_minutes = 60,
+                                                 .orphan_silence_days = 14,
+                                                 .orphan_open_days = 60,
+                                                 .orphan_grace_hours = 72};
 static void *state_nord, *state_sued;
 #define T(function) in_task(&nord, function, NULL)
 

@@ -8,6 +8,8 @@
  * test-sources: plugins/charging/domain.c plugins/charging/housekeeping.c plugins/charging/limiter.c
  * test-sources: plugins/charging/location.c plugins/charging/presence.c plugins/charging/reading.c
  * test-sources: plugins/charging/review.c plugins/charging/sample.c plugins/charging/session_cache.c
+ * test-sources: plugins/charging/orphans.c plugins/charging/session_clock.c plugins/charging/session_end.c
+ * test-sources: plugins/charging/session_match.c
  * test-sources: plugins/charging/session_list.c plugins/charging/session_plausible.c plugins/charging/session_read.c
  * test-sources: plugins/charging/session_start.c plugins/charging/session_stop.c plugins/charging/station.c
  * test-sources: plugins/charging/station_link.c plugins/charging/text.c plugins/charging/token.c

@@ -51,7 +51,12 @@ enum {
         BB_ADMIT_SECOND = 7     /* the driver refused it: the station's other connection is alive */
 };
 enum { BB_ONBOARD_ACCEPT = 0, BB_ONBOARD_HOLD = 1, BB_ONBOARD_REFUSE = 2 };
-enum { BB_SESSION_OPEN = 0, BB_SESSION_ENDED = 1, BB_SESSION_REVIEW = 2 };
+enum {
+        BB_SESSION_OPEN = 0,
+        BB_SESSION_ENDED = 1,
+        BB_SESSION_REVIEW = 2,
+        BB_SESSION_CLOSED = 3 /* by a rule or an operator; its stop may still come, and it has no account yet */
+};
 
 struct bb_location {
         uint64_t present;
@@ -130,7 +135,8 @@ struct bb_session {
         int64_t connector_id;
         int64_t transaction_id;
         int32_t state;                              /* BB_SESSION_… */
-        int64_t started_ms, ended_ms;               /* the station's account */
+        int64_t started_ms, ended_ms;               /* by our clock */
+        int64_t start_told_ms, end_told_ms;         /* by the station's, where that was corrected; else 0 */
         int64_t start_received_ms, end_received_ms; /* ours */
         int64_t meter_start_wh, meter_stop_wh;
         int64_t energy_wh; /* so far, from the register */
@@ -140,6 +146,11 @@ struct bb_session {
         bb_str stop_reason, stop_token_uid;
         int32_t authorization; /* BB_AUTH_… as answered at the start */
         bb_str review;         /* why it is set aside; absent: fine */
+        bb_str closed_by;      /* what closed it before its stop came: "available", "next_start", "rebooted", "silent",
+                                  "too_long", "operator" */
+        int64_t closed_ms;
+        bb_str settled_by, settled_note; /* who decided about it, and why */
+        int64_t settled_ms;
         int64_t version;
         uint64_t room[8];
 };
@@ -367,9 +378,13 @@ struct bb_charging_ops {
  *   station.clock          station id   station_id, clock_drift_ms: it is off by more than five minutes
  *   connector.status       station id   station_id, connector_id, status ("Charging"), error_code?, at
  *   session.started        session id   session_id, station_id, connector_id, location_id?, token_uid, transaction_id,
- *                                       started_at, meter_start_wh, review?
+ *                                       started_at, start_told_at?, meter_start_wh, review?
  *   session.ended          session id   session_id, station_id, connector_id, location_id?, token_uid, transaction_id,
- *                                       started_at, ended_at, energy_wh, reason?, review?
+ *                                       started_at, ended_at, energy_wh, reason?, review?, closed_by?
+ *   session.closed_by_rule session id   session_id, station_id, connector_id, rule, ended_at, energy_wh: provisional;
+ *                                       session.ended follows, by its stop or after a time of grace
+ *   session.merged         session id   session_id, station_id, rule, ended_at, energy_wh, was_ended_at, was_energy_wh:
+ *                                       its stop came after a rule had closed it
  *   session.review         station id   station_id, session_id?, reason; of one station a few a minute at most:
  *                                       review_list has every report
  *   token.changed          uid          uid: made or changed
