@@ -310,7 +310,7 @@ bb_err websocket_send(bb_ws *ws, int32_t kind, bb_str data)
         /* A single large message may go when nothing else waits. */
         if (unsent(ws) > 0 && unsent(ws) + data.len > WS_MAX_UNSENT)
                 return BB_E_LIMIT;
-        ws_put_frame(ws, kind == BB_WS_TEXT ? WSLAY_TEXT_FRAME : WSLAY_BINARY_FRAME, data);
+        ws_put_frame(ws, kind == BB_WS_TEXT ? WS_OP_TEXT : WS_OP_BINARY, data);
         return BB_OK;
 }
 
@@ -321,7 +321,7 @@ static uint32_t send_ping(struct bb_ws *ws)
         uint32_t number = ++ws->ping_sent;
         const char payload[4] = {(char)(number >> 24), (char)(number >> 16), (char)(number >> 8), (char)number};
 
-        ws_put_frame(ws, WSLAY_PING, (bb_str){.ptr = payload, .len = sizeof(payload)});
+        ws_put_frame(ws, WS_OP_PING, (bb_str){.ptr = payload, .len = sizeof(payload)});
         return number;
 }
 

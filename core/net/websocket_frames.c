@@ -1,98 +1,79 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Frames: wslay decodes, unmasks and checks them (RFC 6455 §5, UTF-8 included); messages are put together here, so that
- * fragments cost no more memory than their bytes. wslay's receiving context lives only while something is half
- * received; all connections share one sending context, since a frame is always handed to the socket's buffer whole.
+ * Frames (RFC 6455 §5), both ways. A frame that came whole is decoded in one pass from the socket's buffer into its
+ * message; only what is half received has memory of its own. What is wrong is found at the first byte that shows it,
+ * however the stream was cut into packets.
  */
 #include "base/str.h"
 #include "net/ws.h"
-#include <arpa/inet.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
 
+enum { HEAD_MOST = 14, CONTROL_MOST = 125, CLOSE_PROTOCOL = 1002, CLOSE_TEXT = 1007, CLOSE_TOO_BIG = 1009 };
+
+#define FIRST_ROOM 256u
+
+/* A data frame, or a message of several, of which some has come. */
+struct ws_rx {
+        struct ws_message *message;
+        size_t room;
+        uint64_t left; /* of the payload of the frame under way */
+        size_t phase;  /* bytes of it that were unmasked */
+        uint8_t mask[4], fin;
+        struct ws_utf8 utf8;
+};
+
+struct frame {
+        uint64_t payload;
+        size_t head; /* bytes before the payload */
+        uint8_t mask[4], fin, opcode;
+};
+
 /* --- sending --- */
 
-static wslay_frame_context_ptr senders[2]; /* the second one masks: once a context has masked, it always does */
-static struct bb_ws *sending;              /* whose buffer the sender writes to */
-
-static void put_bytes(struct bb_ws *ws, const uint8_t *data, size_t len)
+static size_t put_head(uint8_t head[HEAD_MOST], int32_t opcode, size_t len, const uint8_t *mask)
 {
-        if (ws->broken)
-                return;
-        evbuffer_add(bufferevent_get_output(ws->bev), data, len);
-}
+        size_t wide = len > UINT16_MAX ? 8 : len > CONTROL_MOST ? 2 : 0;
+        size_t at = 2;
 
-static ssize_t on_frame_bytes(const uint8_t *data, size_t len, int flags, void *arg)
-{
-        (void)flags;
-        (void)arg;
-        put_bytes(sending, data, len);
-        return (ssize_t)len;
-}
-
-/* Masks come from a pool: one call of the generator for 256 frames. */
-static int random_mask(uint8_t *out, size_t len)
-{
-        static uint8_t pool[1024];
-        static size_t left;
-
-        if (len > sizeof(pool))
-                return -1;
-        if (left < len) {
-                if (RAND_bytes(pool, sizeof(pool)) != 1)
-                        return -1;
-                left = sizeof(pool);
+        head[0] = (uint8_t)(0x80 | opcode);
+        head[1] = (uint8_t)((mask != NULL ? 0x80 : 0) | (wide == 8 ? 127 : wide == 2 ? 126 : (int)len));
+        for (size_t i = wide; i > 0; i--)
+                head[at++] = (uint8_t)((uint64_t)len >> 8 * (i - 1));
+        if (mask != NULL) {
+                memcpy(head + at, mask, 4);
+                at += 4;
         }
-        left -= len;
-        memcpy(out, pool + left, len);
-        return 0;
-}
-
-static int on_frame_mask(uint8_t *out, size_t len, void *arg)
-{
-        (void)arg;
-        return random_mask(out, len);
-}
-
-static wslay_frame_context_ptr *sender_of(const struct bb_ws *ws)
-{
-        static const struct wslay_frame_callbacks callbacks = {.send_callback = on_frame_bytes,
-                                                               .genmask_callback = on_frame_mask};
-
-        wslay_frame_context_ptr *sender = &senders[ws->client];
-
-        if (*sender == NULL && wslay_frame_context_init(sender, &callbacks, NULL) != 0)
-                abort(); /* out of memory */
-        return sender;
+        return at;
 }
 
 void ws_put_frame(struct bb_ws *ws, int32_t opcode, bb_str payload)
 {
-        struct wslay_frame_iocb frame = {.fin = 1,
-                                         .opcode = (uint8_t)opcode,
-                                         .mask = ws->client,
-                                         .payload_length = payload.len,
-                                         .data = (const uint8_t *)payload.ptr,
-                                         .data_length = payload.len};
+        struct evbuffer_iovec space;
+        uint8_t head[HEAD_MOST], mask[4];
+        struct evbuffer *out;
+        size_t len;
 
-        wslay_frame_context_ptr *sender = sender_of(ws);
-
-        if (ws->bev == NULL || ws->close_sent)
+        /* Without random numbers a client may not speak (§5.3). */
+        if (ws->bev == NULL || ws->close_sent || ws->broken || (ws->client && !ws_mask_new(mask)))
                 return;
-        sending = ws;
-        if (wslay_frame_send(*sender, &frame) < 0) {
-                /* No random numbers for the mask: the sender's state is of no use any more. */
-                wslay_frame_context_free(*sender);
-                *sender = NULL;
-        }
-        sending = NULL;
+        out = bufferevent_get_output(ws->bev);
+        len = put_head(head, opcode, payload.len, ws->client ? mask : NULL);
+        if (evbuffer_reserve_space(out, (ev_ssize_t)(len + payload.len), &space, 1) != 1)
+                abort(); /* out of memory */
+        memcpy(space.iov_base, head, len);
+        if (ws->client)
+                ws_mask((char *)space.iov_base + len, payload.ptr, payload.len, mask, 0);
+        else if (payload.len > 0)
+                memcpy((char *)space.iov_base + len, payload.ptr, payload.len);
+        space.iov_len = len + payload.len;
+        evbuffer_commit_space(out, &space, 1);
 }
 
 void ws_put_close(struct bb_ws *ws, int32_t code, bb_str reason)
 {
-        char payload[125] = {(char)(code >> 8), (char)code};
+        char payload[CONTROL_MOST] = {(char)(code >> 8), (char)code};
         size_t len = reason.len < sizeof(payload) - 2 ? reason.len : sizeof(payload) - 2;
 
         /* Cut before a character, not within one. */
@@ -100,139 +81,62 @@ void ws_put_close(struct bb_ws *ws, int32_t code, bb_str reason)
                 len--;
         if (len > 0)
                 memcpy(payload + 2, reason.ptr, len);
-        ws_put_frame(ws, WSLAY_CONNECTION_CLOSE, (bb_str){.ptr = payload, .len = code != 0 ? len + 2 : 0});
+        ws_put_frame(ws, WS_OP_CLOSE, (bb_str){.ptr = payload, .len = code != 0 ? len + 2 : 0});
         ws->close_sent = 1;
 }
 
-/* --- receiving --- */
+/* --- the header --- */
 
 static size_t max_message(const struct bb_ws *ws)
 {
         return ws->handler.max_message > 0 ? (size_t)ws->handler.max_message : WS_MAX_MESSAGE;
 }
 
-static void fail(struct ws_rx *rx, int32_t code)
+static int32_t is_control(uint8_t opcode)
 {
-        if (rx->fault == 0)
-                rx->fault = code;
-        wslay_event_shutdown_read(rx->wslay);
+        return opcode >= WS_OP_CLOSE;
 }
 
-/* Bytes of the frame that begins with these, header and all; 0: its header is not complete yet. */
-static uint64_t frame_bytes(const uint8_t *in, size_t have)
+/* What the first two bytes tell: no extension was agreed on, so the reserved bits are 0; §5.2, §5.5, and of masks
+ * §5.1. */
+static int32_t is_frame_begin(const struct bb_ws *ws, const uint8_t *in)
 {
-        size_t wide = (in[1] & 0x7f) == 127 ? 8 : (in[1] & 0x7f) == 126 ? 2 : 0;
-        size_t head = 2 + wide + (in[1] & 0x80 ? 4 : 0);
-        uint64_t payload = wide > 0 ? 0 : in[1] & 0x7f;
+        uint8_t opcode = in[0] & 0x0f, masked = in[1] >> 7, len = in[1] & 0x7f;
+        int32_t half = ws->rx != NULL; /* a fragmented message is under way */
 
-        if (have < head)
+        if ((in[0] & 0x70) != 0 || masked == ws->client)
                 return 0;
-        for (size_t i = 0; i < wide; i++)
-                payload = payload << 8 | in[2 + i];
-        /* Beyond any limit: wslay refuses it from the header alone. */
-        return payload < INT64_MAX ? head + payload : head;
+        if (is_control(opcode))
+                return opcode <= WS_OP_PONG && (in[0] & 0x80) != 0 && len <= CONTROL_MOST;
+        return opcode <= WS_OP_BINARY && (opcode == WS_OP_CONTINUATION) == half;
 }
 
-/* At the begin of a frame: may it be given to wslay? A control frame only whole, since wslay judges the UTF-8 of a
- * close frame's reason piece by piece and gets that wrong. */
-static int32_t begin_frame(struct ws_rx *rx, struct evbuffer *in)
+/* 1: complete; 0: more is needed; otherwise the close code for what is wrong with it. */
+static int32_t read_head(const struct bb_ws *ws, const uint8_t *in, size_t have, struct frame *ret)
 {
-        uint8_t head[14];
-        ev_ssize_t have = evbuffer_copyout(in, head, sizeof(head));
+        size_t wide;
 
         if (have < 2)
                 return 0;
-        rx->left = frame_bytes(head, (size_t)have);
-        if ((head[0] & 0x08) != 0 && rx->left > evbuffer_get_length(in) && (head[1] & 0x7f) <= 125)
-                rx->left = 0;
-        return rx->left > 0;
+        if (!is_frame_begin(ws, in))
+                return CLOSE_PROTOCOL;
+        wide = (in[1] & 0x7f) == 127 ? 8 : (in[1] & 0x7f) == 126 ? 2 : 0;
+        *ret = (struct frame){.fin = in[0] >> 7, .opcode = in[0] & 0x0f, .head = 2 + wide + (ws->client ? 0 : 4)};
+        if (have < ret->head)
+                return 0;
+        ret->payload = wide > 0 ? 0 : in[1] & 0x7f;
+        for (size_t i = 0; i < wide; i++)
+                ret->payload = ret->payload << 8 | in[2 + i];
+        /* The shortest form of the length, and of 63 bits (§5.2). */
+        if ((wide == 2 && ret->payload <= CONTROL_MOST) ||
+            (wide == 8 && (ret->payload <= UINT16_MAX || ret->payload > INT64_MAX)))
+                return CLOSE_PROTOCOL;
+        if (!ws->client)
+                memcpy(ret->mask, in + 2 + wide, 4);
+        return 1;
 }
 
-static ssize_t on_recv(wslay_event_context_ptr ctx, uint8_t *out, size_t len, int flags, void *arg)
-{
-        struct ws_rx *rx = arg;
-        struct evbuffer *in = bufferevent_get_input(rx->ws->bev);
-        int n = 0;
-
-        (void)flags;
-        if (!rx->ws->paused && (rx->left > 0 || begin_frame(rx, in)))
-                n = evbuffer_remove(in, out, len < rx->left ? len : (size_t)rx->left);
-        if (n <= 0) {
-                wslay_event_set_error(ctx, WSLAY_ERR_WOULDBLOCK);
-                return -1;
-        }
-        rx->left -= (uint64_t)n;
-        return n;
-}
-
-/* wslay's own frames: pongs, and close frames for broken rules. */
-static ssize_t on_send(wslay_event_context_ptr ctx, const uint8_t *data, size_t len, int flags, void *arg)
-{
-        struct ws_rx *rx = arg;
-
-        (void)ctx;
-        (void)flags;
-        if (!rx->ws->close_sent)
-                put_bytes(rx->ws, data, len);
-        return (ssize_t)len;
-}
-
-static int on_mask(wslay_event_context_ptr ctx, uint8_t *out, size_t len, void *arg)
-{
-        (void)ctx;
-        (void)arg;
-        return random_mask(out, len);
-}
-
-static void begin_message(struct ws_rx *rx, int32_t opcode)
-{
-        rx->room = 256;
-        rx->message = heap_new(sizeof(*rx->message) + rx->room);
-        rx->message->kind = opcode == WSLAY_TEXT_FRAME ? BB_WS_TEXT : BB_WS_BINARY;
-}
-
-/* Grows with what has come, not with what a frame's header promises. */
-static void add_to_message(struct ws_rx *rx, const uint8_t *data, size_t len)
-{
-        size_t need = rx->message->len + len;
-
-        if (need > rx->room) {
-                rx->room = rx->room * 2 > need ? rx->room * 2 : need;
-                rx->message = heap_grow(rx->message, sizeof(*rx->message) + rx->room);
-        }
-        memcpy(rx->message->data + rx->message->len, data, len);
-        rx->message->len = need;
-}
-
-static void on_frame_start(wslay_event_context_ptr ctx, const struct wslay_event_on_frame_recv_start_arg *f, void *arg)
-{
-        struct ws_rx *rx = arg;
-
-        (void)ctx;
-        rx->frame = f->opcode;
-        rx->close_len = 0;
-        if (wslay_is_ctrl_frame(f->opcode))
-                return;
-        if (f->opcode != WSLAY_CONTINUATION_FRAME)
-                begin_message(rx, f->opcode);
-        if (rx->message->len + f->payload_length > max_message(rx->ws))
-                fail(rx, WSLAY_CODE_MESSAGE_TOO_BIG);
-}
-
-static void on_frame_chunk(wslay_event_context_ptr ctx, const struct wslay_event_on_frame_recv_chunk_arg *f, void *arg)
-{
-        struct ws_rx *rx = arg;
-
-        (void)ctx;
-        if (rx->fault != 0 || f->data_length == 0)
-                return;
-        if (rx->frame == WSLAY_CONNECTION_CLOSE) {
-                memcpy(rx->close + rx->close_len, f->data, f->data_length); /* wslay lets at most 125 pass */
-                rx->close_len = (uint8_t)(rx->close_len + f->data_length);
-        } else if (!wslay_is_ctrl_frame(rx->frame)) {
-                add_to_message(rx, f->data, f->data_length);
-        }
-}
+/* --- control frames --- */
 
 /* RFC 6455 §7.4, with the codes that IANA has registered since. */
 static int32_t is_close_code(int32_t code)
@@ -241,70 +145,102 @@ static int32_t is_close_code(int32_t code)
                (code >= 3000 && code <= 4999);
 }
 
-/* Judged here, not by wslay: it takes one byte of payload for none, and 1012 to 1014 for wrong. */
-static void take_close(struct ws_rx *rx)
+static int32_t take_close(struct bb_ws *ws, bb_str payload)
 {
-        bb_str reason = {.ptr = rx->close + 2, .len = rx->close_len > 2 ? rx->close_len - 2u : 0};
-        int32_t code = rx->close_len >= 2 ? (uint8_t)rx->close[0] << 8 | (uint8_t)rx->close[1] : 1005;
+        bb_str reason = str_sub(payload, 2, payload.len);
+        int32_t code = payload.len >= 2 ? (uint8_t)payload.ptr[0] << 8 | (uint8_t)payload.ptr[1] : 1005;
 
-        wslay_event_shutdown_read(rx->wslay);
-        if (rx->close_len == 1 || (rx->close_len >= 2 && !is_close_code(code)))
-                fail(rx, WSLAY_CODE_PROTOCOL_ERROR);
-        else if (!str_utf8_valid(reason))
-                fail(rx, WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA);
+        if (payload.len == 1 || (payload.len >= 2 && !is_close_code(code)))
+                return CLOSE_PROTOCOL;
+        if (!str_utf8_valid(reason))
+                return CLOSE_TEXT;
+        ws_on_close_frame(ws, code, reason);
+        return 0;
+}
+
+static int32_t take_control(struct bb_ws *ws, const struct frame *f, const char *data)
+{
+        char payload[CONTROL_MOST];
+        bb_str s = {.ptr = payload, .len = (size_t)f->payload};
+
+        ws_mask(payload, data, s.len, f->mask, 0);
+        if (f->opcode == WS_OP_CLOSE)
+                return take_close(ws, s);
+        if (f->opcode == WS_OP_PING)
+                ws_put_frame(ws, WS_OP_PONG, s);
         else
-                ws_on_close_frame(rx->ws, code, reason);
+                ws_on_pong(ws, s);
+        return 0;
 }
 
-static void on_frame_end(wslay_event_context_ptr ctx, void *arg)
+/* --- messages --- */
+
+static struct ws_message *message_new(uint8_t opcode, size_t room)
 {
-        struct ws_rx *rx = arg;
+        struct ws_message *m = malloc(sizeof(*m) + room);
 
-        (void)ctx;
-        if (rx->frame == WSLAY_CONNECTION_CLOSE && rx->fault == 0)
-                take_close(rx);
-}
-
-static void on_message(wslay_event_context_ptr ctx, const struct wslay_event_on_msg_recv_arg *m, void *arg)
-{
-        struct ws_rx *rx = arg;
-        struct ws_message *message = rx->message;
-
-        (void)ctx;
-        if (rx->fault != 0)
-                return;
-        if (m->opcode == WSLAY_PONG)
-                ws_on_pong(rx->ws, (bb_str){.ptr = (const char *)m->msg, .len = m->msg_length});
-        if (wslay_is_ctrl_frame(m->opcode))
-                return;
-        rx->message = NULL;
-        ws_on_message(rx->ws, message);
-}
-
-static struct ws_rx *rx_of(struct bb_ws *ws)
-{
-        static const struct wslay_event_callbacks callbacks = {.recv_callback = on_recv,
-                                                               .send_callback = on_send,
-                                                               .genmask_callback = on_mask,
-                                                               .on_frame_recv_start_callback = on_frame_start,
-                                                               .on_frame_recv_chunk_callback = on_frame_chunk,
-                                                               .on_frame_recv_end_callback = on_frame_end,
-                                                               .on_msg_recv_callback = on_message};
-        struct ws_rx *rx;
-        int r;
-
-        if (ws->rx != NULL)
-                return ws->rx;
-        rx = heap_new(sizeof(*rx));
-        rx->ws = ws;
-        r = ws->client ? wslay_event_context_client_init(&rx->wslay, &callbacks, rx)
-                       : wslay_event_context_server_init(&rx->wslay, &callbacks, rx);
-        if (r != 0)
+        if (m == NULL)
                 abort(); /* out of memory */
-        wslay_event_config_set_no_buffering(rx->wslay, 1);
-        wslay_event_config_set_max_recv_msg_length(rx->wslay, max_message(ws));
-        ws->rx = rx;
-        return rx;
+        *m = (struct ws_message){.kind = opcode == WS_OP_TEXT ? BB_WS_TEXT : BB_WS_BINARY};
+        list_init(&m->link);
+        return m;
+}
+
+/* Adds a piece of payload to a message that has room for it. */
+static int32_t add_piece(struct ws_message *m, struct ws_utf8 *utf8, const char *data, size_t len,
+                         const uint8_t mask[4], size_t phase)
+{
+        char *to = m->data + m->len;
+        int32_t ascii = ws_mask(to, data, len, mask, phase);
+
+        m->len += len;
+        if (m->kind != BB_WS_TEXT || (ascii && utf8->need == 0))
+                return 0;
+        return ws_utf8_feed(utf8, to, len) ? 0 : CLOSE_TEXT;
+}
+
+/* A message of one frame that is here as a whole: the usual case. */
+static int32_t take_whole(struct bb_ws *ws, const struct frame *f, const char *data)
+{
+        struct ws_message *m = message_new(f->opcode, (size_t)f->payload);
+        struct ws_utf8 utf8 = {0};
+        int32_t code = add_piece(m, &utf8, data, (size_t)f->payload, f->mask, 0);
+
+        if (code == 0 && utf8.need > 0)
+                code = CLOSE_TEXT;
+        if (code == 0)
+                ws_on_message(ws, m);
+        else
+                free(m);
+        return code;
+}
+
+static void begin_half(struct bb_ws *ws, const struct frame *f)
+{
+        struct ws_rx *rx = ws->rx;
+
+        if (rx == NULL) {
+                rx = ws->rx = heap_new(sizeof(*rx));
+                rx->room = f->payload < FIRST_ROOM ? (size_t)f->payload : FIRST_ROOM;
+                rx->message = message_new(f->opcode, rx->room);
+        }
+        memcpy(rx->mask, f->mask, sizeof(rx->mask));
+        rx->fin = f->fin;
+        rx->left = f->payload;
+        rx->phase = 0;
+}
+
+/* Grows with what has come, not with what a frame's header promises. */
+static void make_room(struct ws_rx *rx, size_t more)
+{
+        size_t need = rx->message->len + more, most = rx->message->len + (size_t)rx->left;
+
+        if (need <= rx->room)
+                return;
+        rx->room = rx->room * 2 > need ? rx->room * 2 : need;
+        if (rx->fin && rx->room > most)
+                rx->room = most;
+        rx->message = heap_grow(rx->message, sizeof(*rx->message) + rx->room);
 }
 
 void ws_rx_free(struct bb_ws *ws)
@@ -314,33 +250,88 @@ void ws_rx_free(struct bb_ws *ws)
         if (rx == NULL)
                 return;
         ws->rx = NULL;
-        wslay_event_context_free(rx->wslay);
         free(rx->message);
         free(rx);
 }
 
+static int32_t take_half(struct bb_ws *ws, const char *data, size_t len)
+{
+        struct ws_rx *rx = ws->rx;
+        struct ws_message *m;
+        int32_t code;
+
+        make_room(rx, len);
+        code = add_piece(rx->message, &rx->utf8, data, len, rx->mask, rx->phase);
+        rx->phase += len;
+        rx->left -= len;
+        if (code != 0 || rx->left > 0 || !rx->fin)
+                return code;
+        if (rx->utf8.need > 0)
+                return CLOSE_TEXT;
+        m = rx->message;
+        rx->message = NULL;
+        ws_rx_free(ws);
+        ws_on_message(ws, m);
+        return 0;
+}
+
+/* --- the stream --- */
+
+/* Takes one frame, or the part of it that is here. Returns as read_head() does; *ret_used is told for 1. */
+static int32_t take_frame(struct bb_ws *ws, const uint8_t *in, size_t have, size_t *ret_used)
+{
+        struct frame f;
+        size_t before, part;
+        int32_t r = read_head(ws, in, have, &f), code;
+
+        if (r != 1)
+                return r;
+        before = ws->rx != NULL ? ws->rx->message->len : 0;
+        if (!is_control(f.opcode) && f.payload > max_message(ws) - before)
+                return CLOSE_TOO_BIG; /* from the header alone */
+        part = have - f.head < f.payload ? have - f.head : (size_t)f.payload;
+        if (is_control(f.opcode) && part < f.payload)
+                return 0;
+        *ret_used = f.head + part;
+        in += f.head;
+        if (is_control(f.opcode)) {
+                code = take_control(ws, &f, (const char *)in);
+        } else if (ws->rx == NULL && f.fin && part == f.payload) {
+                code = take_whole(ws, &f, (const char *)in);
+        } else {
+                begin_half(ws, &f);
+                code = take_half(ws, (const char *)in, part);
+        }
+        return code != 0 ? code : 1;
+}
+
+static int32_t take_next(struct bb_ws *ws, const uint8_t *in, size_t have, size_t *ret_used)
+{
+        int32_t code;
+
+        if (ws->rx == NULL || ws->rx->left == 0)
+                return take_frame(ws, in, have, ret_used);
+        *ret_used = have < ws->rx->left ? have : (size_t)ws->rx->left;
+        code = take_half(ws, (const char *)in, *ret_used);
+        return code != 0 ? code : 1;
+}
+
 int32_t ws_take_input(struct bb_ws *ws)
 {
-        struct ws_rx *rx;
-        int32_t code = 0;
+        struct evbuffer *in = bufferevent_get_input(ws->bev);
+        size_t have = evbuffer_get_length(in), at = 0, used;
+        const uint8_t *data = evbuffer_pullup(in, -1);
+        int32_t r = 1;
 
-        if (evbuffer_get_length(bufferevent_get_input(ws->bev)) == 0)
-                return 0;
-        rx = rx_of(ws);
-        /* Negative only for a malformed frame header; wslay would answer that with an empty close frame. */
-        if (wslay_event_recv(rx->wslay) != 0 && rx->fault == 0)
-                rx->fault = WSLAY_CODE_PROTOCOL_ERROR;
-        if (rx->fault != 0)
-                return rx->fault;
-        wslay_event_send(rx->wslay);
-        if (wslay_event_get_close_sent(rx->wslay) && !ws->close_sent) {
-                ws->close_sent = 1;
-                code = wslay_event_get_status_code_sent(rx->wslay);
+        /* A message may close the socket, or be one too many for now. */
+        while (r == 1 && at < have && ws->state <= WS_CLOSING && !ws->paused) {
+                r = take_next(ws, data + at, have - at, &used);
+                if (r == 1)
+                        at += used;
         }
-        /* Between two messages with nothing half received: 8 KiB less until the next one. */
-        if (code == 0 && rx->left == 0 && rx->message == NULL && ws->state <= WS_CLOSING)
-                ws_rx_free(ws);
-        return code;
+        if (ws->bev != NULL)
+                evbuffer_drain(in, at);
+        return r > 1 ? r : 0;
 }
 
 /* --- the handshake's proof --- */

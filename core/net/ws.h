@@ -8,7 +8,6 @@
 
 #include "net/conn.h"
 #include "net/group.h"
-#include <wslay/wslay.h>
 
 #define WS_MAGIC 0x57534f43u
 
@@ -29,18 +28,10 @@ enum {
         WS_GONE    /* the socket is closed; on_close comes when the last message is done */
 };
 
-/* Receiving. Exists only while a frame or message is under way: wslay's context holds 8 KiB of buffers. */
-struct ws_rx {
-        struct bb_ws *ws;
-        wslay_event_context_ptr wslay;
-        uint64_t left;              /* bytes of the frame under way that wslay has not got */
-        struct ws_message *message; /* being put together; NULL between messages */
-        size_t room;
-        int32_t fault; /* close code for what the peer did wrong */
-        uint8_t frame; /* opcode of the frame under way */
-        uint8_t close_len;
-        char close[125];
-};
+/* Opcodes (RFC 6455 §5.2). */
+enum { WS_OP_CONTINUATION = 0, WS_OP_TEXT = 1, WS_OP_BINARY = 2, WS_OP_CLOSE = 8, WS_OP_PING = 9, WS_OP_PONG = 10 };
+
+struct ws_rx; /* a message that is half here: websocket_frames.c */
 
 struct ws_message {
         struct list link;
@@ -80,6 +71,18 @@ void ws_put_close(struct bb_ws *, int32_t code, bb_str reason); /* code 0: an em
 /* Takes what has arrived. Calls the ws_on_… below. Returns the close code of what the peer did wrong, or 0. */
 int32_t ws_take_input(struct bb_ws *);
 void ws_rx_free(struct bb_ws *);
+
+/* --- websocket_mask.c --- */
+struct ws_utf8 {
+        uint8_t need, low, high; /* bytes that the character under way lacks; bounds of the next one */
+};
+/* Copies with the mask on, whose byte `phase` meets the first; 1: everything that came out is ASCII. */
+int32_t ws_mask(char *to, const char *from, size_t len, const uint8_t mask[4], size_t phase);
+int32_t ws_mask_new(uint8_t ret[4]); /* 0: there are no random numbers */
+/* 0: this is not how UTF-8 goes on. */
+int32_t ws_utf8_feed(struct ws_utf8 *, const char *data, size_t len);
+
+/* --- websocket_frames.c --- */
 /* BASE64(SHA-1(key + GUID)), RFC 6455 §4.2.2; 28 characters and NUL. */
 void ws_accept_key(bb_str key, char ret[29]);
 
