@@ -1,60 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * --bench: a closed loop, each station sends as soon as it has its answer. Latencies go to a histogram whose steps are
- * 3 %, so that memory does not depend on the number of messages.
+ * --bench: a closed loop, each station sends as soon as it has its answer; with --bench-every at set times instead,
+ * spread evenly over the stations.
  */
 #include "base/time.h"
 #include "sim.h"
 #include <stdlib.h>
 
-#define SUB_BITS 5
-#define SUBS (1 << SUB_BITS)
-#define BUCKETS ((64 - SUB_BITS) * SUBS)
 #define METERS_PER_TRANSACTION 12
 
-static uint64_t buckets[BUCKETS];
-static uint64_t messages;
-static int64_t most_us, begun_us, ended_us;
+static struct latency latency;
+static int64_t begun_us, ended_us;
 static uint32_t ready;
-
-/* --- histogram --- */
-
-static size_t bucket_of(uint64_t us)
-{
-        int high;
-
-        if (us < SUBS)
-                return (size_t)us;
-        high = 63 - __builtin_clzll(us);
-        return (size_t)(high - SUB_BITS + 1) * SUBS + (size_t)(us >> (high - SUB_BITS) & (SUBS - 1));
-}
-
-static double bucket_ms(size_t bucket)
-{
-        size_t power = bucket / SUBS;
-        double us = power == 0 ? (double)bucket : (double)((SUBS + bucket % SUBS) << (power - 1));
-
-        return us / 1000;
-}
-
-static double percentile(double share)
-{
-        uint64_t wanted = (uint64_t)(share * (double)messages), seen = 0;
-
-        for (size_t i = 0; i < BUCKETS; i++)
-                if ((seen += buckets[i]) > wanted)
-                        return bucket_ms(i);
-        return (double)most_us / 1000;
-}
 
 void bench_count_latency(int64_t us)
 {
-        if (begun_us == 0 || ending)
-                return;
-        messages++;
-        buckets[bucket_of(us > 0 ? (uint64_t)us : 0)]++;
-        if (us > most_us)
-                most_us = us;
+        if (begun_us != 0 && !ending)
+                latency_add(&latency, us);
 }
 
 /* --- the loop --- */
@@ -151,10 +113,8 @@ static void next_of_mix(struct station *st)
                 put_meter_values(st);
 }
 
-static void next(struct station *st)
+static void put_next(struct station *st)
 {
-        if (ending)
-                return;
         if (options.bench == BENCH_HEARTBEAT)
                 put_heartbeat(st);
         else if (options.bench == BENCH_MIX)
@@ -165,6 +125,32 @@ static void next(struct station *st)
                 put_start(st);
         else
                 put_meter_values(st);
+}
+
+/* At set times a late answer moves nothing: the next message is due when it would have been. */
+static void next(struct station *st)
+{
+        int64_t every = options.bench_every_s * 1000;
+
+        if (ending)
+                return;
+        if (every == 0) {
+                put_next(st);
+                return;
+        }
+        if (st->bench_due == 0)
+                st->bench_due = time_mono_ms() + every * st->index / options.stations;
+        st->bench_at = st->bench_due;
+        station_schedule(st);
+}
+
+void bench_on_timer(struct station *st, int64_t now)
+{
+        if (now < st->bench_at || ending)
+                return;
+        st->bench_due += options.bench_every_s * 1000;
+        st->bench_at = NEVER;
+        put_next(st);
 }
 
 static void on_time_over(evutil_socket_t fd, short what, void *arg)
@@ -222,7 +208,8 @@ void bench_print(void)
         seconds = (double)(ended_us - begun_us) / 1e6;
         printf("bench action=%s stations=%lld seconds=%.1f messages=%llu rate=%.0f/s p50=%.2fms p90=%.2fms p99=%.2fms "
                "max=%.2fms errors=%llu\n",
-               options.bench_action, (long long)options.stations, seconds, (unsigned long long)messages,
-               (double)messages / seconds, percentile(0.5), percentile(0.9), percentile(0.99), (double)most_us / 1000,
+               options.bench_action, (long long)options.stations, seconds, (unsigned long long)latency.count,
+               (double)latency.count / seconds, latency_ms(&latency, 0.5), latency_ms(&latency, 0.9),
+               latency_ms(&latency, 0.99), (double)latency.most_us / 1000,
                (unsigned long long)(counts.errors + counts.timeouts));
 }

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 
 #define END_CHECK_MS 50
+#define SETTLED_CHECK_MS 50
 #define STOP_MOST_MS 8000  /* for the last StopTransactions */
 #define CLOSE_MOST_MS 8000 /* for closing handshakes */
 #define IMPATIENT_MS 1500  /* a second signal after this means at once; sooner it is a shell that sends two */
@@ -20,8 +21,8 @@
 struct station *stations;
 int ending;
 
-static struct event *signals[2], *end_check, *stats_timer, *duration;
-static int64_t end_begun, asked_at;
+static struct event *signals[2], *end_check, *stats_timer, *settled_timer, *duration;
+static int64_t began_us, end_begun, asked_at;
 static int closing;
 
 /* --- the end: stop what charges, wait for the acknowledgements, close, leave --- */
@@ -88,6 +89,17 @@ static void on_stats(evutil_socket_t fd, short what, void *arg)
         stats_print("stats");
 }
 
+static void on_settled_check(evutil_socket_t fd, short what, void *arg)
+{
+        (void)fd;
+        (void)what;
+        (void)arg;
+        if (ending || !stats_is_settled())
+                return;
+        stats_print_settled(began_us);
+        sim_end();
+}
+
 /* --- the beginning --- */
 
 static struct event *watch(int number, short what, event_callback_fn fn, int64_t seconds)
@@ -102,11 +114,18 @@ static struct event *watch(int number, short what, event_callback_fn fn, int64_t
 
 static void watch_all(void)
 {
+        static const struct timeval settled_interval = {.tv_usec = SETTLED_CHECK_MS * 1000};
+
         signals[0] = watch(SIGINT, EV_SIGNAL | EV_PERSIST, on_end, 0);
         signals[1] = watch(SIGTERM, EV_SIGNAL | EV_PERSIST, on_end, 0);
         end_check = watch(-1, EV_PERSIST, on_end_check, -1);
         if (options.stats)
                 stats_timer = watch(-1, EV_PERSIST, on_stats, options.stats_s);
+        if (options.until_settled) {
+                settled_timer = event_new(loop_base(), -1, EV_PERSIST, on_settled_check, NULL);
+                if (settled_timer == NULL || event_add(settled_timer, &settled_interval) < 0)
+                        abort();
+        }
         if (options.duration_s > 0 && !options.bench)
                 duration = watch(-1, 0, on_end, options.duration_s);
 }
@@ -118,6 +137,8 @@ static void unwatch_all(void)
         event_free(end_check);
         if (stats_timer != NULL)
                 event_free(stats_timer);
+        if (settled_timer != NULL)
+                event_free(settled_timer);
         if (duration != NULL)
                 event_free(duration);
 }
@@ -167,6 +188,7 @@ int main(int argc, char **argv)
         if (options.replay != NULL)
                 return replay_run();
         stations = heap_new((size_t)options.stations * sizeof(*stations));
+        began_us = time_mono_us();
         pace_start();
         watch_all();
         for (int64_t i = 0; i < options.stations; i++)

@@ -51,10 +51,12 @@ static const struct spec {
         {"timeout", INTEGER, &options.timeout_s, 1, 3600, "seconds to wait for an answer (30)"},
         {"bench", FLAG, &options.bench, 0, 0, "closed loop: the next message as soon as one is answered"},
         {"bench-action", TEXT, &options.bench_action, 0, 0, "Heartbeat, MeterValues, mix or sessions (mix)"},
+        {"bench-every", INTEGER, &options.bench_every_s, 1, 3600, "seconds between two messages of a station, instead"},
         {"journal", TEXT, &options.journal, 0, 0, "file for a line of JSON per acknowledged transaction message"},
         {"replay", TEXT, &options.replay, 0, 0, "file with a trace: says it again, and compares the answers"},
         {"station", TEXT, &options.station, 0, 0, "for --replay: another id than the trace's"},
         {"abandon", FLAG, &options.abandon, 0, 0, "leave transactions open at the end, as a power cut does"},
+        {"until-settled", FLAG, &options.until_settled, 0, 0, "end when all have booted and said their status"},
         {"stats", FLAG, &options.stats, 0, 0, "print counts and memory every ten seconds"},
         {"quiet", FLAG, &options.quiet, 0, 0, "print errors only"},
 };

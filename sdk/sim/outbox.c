@@ -227,6 +227,14 @@ static void acknowledged(struct station *st, struct call *call, const bb_json *p
         journal_write(st, call, payload);
 }
 
+static void count_latency(const struct call *call)
+{
+        int64_t us = time_mono_us() - call->sent_us;
+
+        bench_count_latency(us);
+        stats_count_latency(us);
+}
+
 void outbox_on_result(struct station *st, bb_str id, const bb_json *payload)
 {
         struct call *call = st->in_flight;
@@ -241,7 +249,7 @@ void outbox_on_result(struct station *st, bb_str id, const bb_json *payload)
         }
         counts.results++;
         st->timeouts = 0;
-        bench_count_latency(time_mono_us() - call->sent_us);
+        count_latency(call);
         if (call->action == START_TRANSACTION)
                 take_transaction_id(st, call, payload);
         if (goes_deaf(st, call)) {
@@ -296,7 +304,7 @@ void outbox_on_error(struct station *st, bb_str id, bb_str code, bb_str text)
         counts.errors++;
         st->timeouts = 0;
         st->in_flight = NULL;
-        bench_count_latency(time_mono_us() - call->sent_us);
+        count_latency(call);
         bb_log(BB_WARN, "sim.call_error", "a CALL was answered with an error", bb_kv_cstr("station", st->id),
                bb_kv_cstr("action", action_names[call->action]), bb_kv_str("code", code),
                bb_kv_str("description", text));

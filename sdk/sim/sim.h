@@ -33,10 +33,10 @@ enum { BENCH_NONE, BENCH_HEARTBEAT, BENCH_METER_VALUES, BENCH_MIX, BENCH_SESSION
 
 struct options {
         const char *url, *prefix, *password, *password_file, *ca_file, *journal, *bench_action, *replay, *station;
-        int64_t stations, first_index, seed, duration_s, stats_s, timeout_s;
+        int64_t stations, first_index, seed, duration_s, stats_s, timeout_s, bench_every_s;
         double rate, ramp;
         int share[PROFILE_COUNT];
-        int bench, stats, quiet, abandon;
+        int bench, stats, quiet, abandon, until_settled;
         bb_str *tags;
         size_t tag_count;
 };
@@ -159,6 +159,7 @@ struct station {
         int64_t answer_by;
         struct key_value *keys; /* that differ from the table */
         int32_t bench_step;
+        int64_t bench_at, bench_due; /* --bench-every: the next message, unless one is under way */
         struct connector connectors[CONNECTORS_MOST];
 };
 
@@ -237,6 +238,18 @@ void bench_begin(struct station *);                          /* it is booted */
 void bench_on_answer(struct station *, const struct call *); /* or given up */
 void bench_print(void);
 void bench_count_latency(int64_t us);
+void bench_on_timer(struct station *, int64_t now);
+
+/* --- latency.c --- */
+#define LATENCY_SUB_BITS 5
+#define LATENCY_SUBS (1 << LATENCY_SUB_BITS)
+#define LATENCY_BUCKETS ((64 - LATENCY_SUB_BITS) * LATENCY_SUBS)
+struct latency {
+        uint64_t buckets[LATENCY_BUCKETS], count;
+        int64_t most_us;
+};
+void latency_add(struct latency *, int64_t us);
+double latency_ms(const struct latency *, double share); /* 0.99: the one that 99 % were no longer than */
 
 /* --- journal.c --- */
 bb_err journal_open(const char *path);
@@ -252,6 +265,10 @@ struct counts {
                 given_up, started, stopped, broken, mismatches, calls_in;
 };
 extern struct counts counts;
+void stats_count_latency(int64_t us);
+/* With --until-settled: all stations are booted, have said their status, and nothing is unanswered. */
+int stats_is_settled(void);
+void stats_print_settled(int64_t began_us);
 void stats_print(const char *what);
 
 /* --- busbar-sim.c --- */

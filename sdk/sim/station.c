@@ -36,7 +36,7 @@ static int64_t station_due(const struct station *st)
         if (st->link != LINK_UP)
                 return due;
         due = earlier(due, earlier(st->boot_at, outbox_due(st)));
-        due = earlier(due, earlier(st->drop_at, st->fault_at));
+        due = earlier(due, earlier(st->drop_at, earlier(st->fault_at, st->bench_at)));
         return st->boot == BOOT_ACCEPTED ? earlier(due, st->heartbeat_at) : due;
 }
 
@@ -106,6 +106,8 @@ static void while_up(struct station *st, int64_t now)
                 st->fault_at = now + story_ms(st, 60, 600);
                 fault_commit(st);
         }
+        if (st->link == LINK_UP)
+                bench_on_timer(st, now);
         if (st->link == LINK_UP && now >= st->drop_at)
                 drop_link(st);
 }
@@ -400,7 +402,7 @@ void station_init(struct station *st, uint32_t index)
         snprintf(st->id, sizeof(st->id), "%s%05lld", options.prefix, (long long)(options.first_index + index));
         st->random = (uint64_t)options.seed * 0x9e3779b97f4a7c15u + (uint64_t)(options.first_index + index);
         st->profile = profile_of(index);
-        st->reconnect_at = st->boot_at = st->heartbeat_at = st->drop_at = st->fault_at = NEVER;
+        st->reconnect_at = st->boot_at = st->heartbeat_at = st->drop_at = st->fault_at = st->bench_at = NEVER;
         st->next_number = (int32_t)(time_now_ms() & 0xffffff); /* a restart does not use the same message ids */
         list_init(&st->pace);
         list_init(&st->queue);
