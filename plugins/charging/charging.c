@@ -4,6 +4,7 @@
  * is one file, or a part of one.
  */
 #include "domain.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 extern const struct bb_migration schema_migrations[] BB_HIDDEN;
@@ -115,6 +116,15 @@ static const struct bb_field option_fields[] = {
          .max = 87600,
          .fallback = "72",
          .about = "How long a session that was closed so waits for its stop before it gets its account."},
+        {.name = "lease_s",
+         .type = BB_T_INT,
+         .offset = offsetof(struct charging_config, lease_s),
+         .min = 4,
+         .max = 600,
+         .fallback = "32",
+         .about =
+                 "Seconds after the last sign of life of a busbard's process until the stations that it held, and that "
+                 "did not come back, are offline."},
 };
 static BB_SHAPE(charging_options, charging_config, 0, "Options of the plugin charging.", option_fields);
 
@@ -192,7 +202,8 @@ static bb_err state_start(struct charging *c, uint64_t salt)
         TRY(stops_start(c));
         c->minute = bb_timer_new(c->tenant, "charging.minute", first, 60000, housekeeping_minute, c);
         c->hour = bb_timer_new(c->tenant, "charging.hour", 10 * first, 3600000, housekeeping_hour, c);
-        return c->minute != NULL && c->hour != NULL ? BB_OK : BB_E_INTERNAL;
+        c->lease = bb_timer_new(c->tenant, "charging.lease", 100, lease_interval_ms(c), lease_tick, c);
+        return c->minute != NULL && c->hour != NULL && c->lease != NULL ? BB_OK : BB_E_INTERNAL;
 }
 
 static BB_AWAIT void batches_stop(struct charging *c)
@@ -216,7 +227,7 @@ static BB_AWAIT bb_err tenant_start(void *self, bb_tenant *tenant, const void *c
         bb_random(&salt, sizeof(salt));
         c->config = config;
         c->tenant = tenant;
-        c->started_ms = bb_mono_ms();
+        (void)snprintf(c->node, sizeof(c->node), "%.*s", BB_FMT(bb_uuid()));
         presence_init(&c->presence, salt);
         session_cache_open(c);
         limits_init(c, salt);
@@ -231,7 +242,7 @@ static BB_AWAIT bb_err tenant_start(void *self, bb_tenant *tenant, const void *c
 }
 
 /* Timers and tasks have ended. Stations stay "online" in the table: they come back to this node or another within a
- * minute, and those that do not are noticed by their lease (housekeeping.c). */
+ * minute, and those that do not are noticed by this node's lease, which ends (lease.c). */
 static BB_AWAIT void tenant_stop(void *self, void *state)
 {
         struct charging *c = state;

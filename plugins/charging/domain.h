@@ -24,6 +24,7 @@ struct charging_config {
         /* What closes a session whose stop does not come (orphans.c); 0: not. */
         int64_t orphan_available_minutes, orphan_reboot_minutes, orphan_silence_days, orphan_open_days;
         int64_t orphan_grace_hours; /* how long such a session waits for its stop before it gets its account */
+        int64_t lease_s;        /* how long stations of a node that is not heard of count as online */
 };
 
 #define GROUP_MAX 256   /* reports in one commit */
@@ -35,7 +36,7 @@ struct charging {
         bb_tenant *tenant;
         bb_batch *samples, *starts, *stops;
         bb_batch *admits, *onlines, *offlines, *boots, *statuses, *authorizations;
-        bb_timer *minute, *hour;
+        bb_timer *minute, *hour, *lease;
         struct presence presence;
         struct limiter wrong_passwords; /* per station and address */
         struct limiter attempt_records; /* refused connections that are written down, per address */
@@ -47,8 +48,8 @@ struct charging {
         int64_t numbers[NUMBERS_MAX]; /* drawn from the sequence, not yet used; the last ones */
         size_t number_count;
         struct session_cache *sessions; /* sample.c */
-        int64_t started_ms;             /* monotonic */
-        int64_t leases_ms;              /* since when leases could be renewed each minute, monotonic; 0: not now */
+        int64_t leases_ms;              /* since when our lease could be renewed in time, monotonic; 0: not now */
+        char node[40];                  /* names our lease */
 };
 
 /* The running task's; NULL for a tenant without the plugin. */
@@ -313,5 +314,12 @@ void connector_rows(const bb_rows *, struct bb_connector **ret, size_t *ret_coun
 void housekeeping_minute(void *state);
 void housekeeping_hour(void *state);
 BB_AWAIT void presence_write(struct charging *);
+/* lease.c */
+BB_AWAIT void lease_tick(void *state);
+int64_t lease_interval_ms(const struct charging *);
+/* station_link.c: these connections are gone, whoever held them; or they are ours and there, whatever was said. One
+ * that was replaced is left alone. */
+BB_AWAIT bb_err links_lost(const struct bb_station_ref *, size_t count);
+BB_AWAIT bb_err links_back(const struct charging *, const struct bb_station_ref *, size_t count);
 
 #endif

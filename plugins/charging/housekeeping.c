@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What happens by the clock: once a minute the signs of life are written, lost stations noticed and sessions closed
- * that lost their stop, once an hour old reports leave.
- *
- * A node that dies leaves its stations "online". Each node therefore renews a lease on those that it holds; whose
- * lease has run out, wherever it was held, is offline. A station that comes back within the lease was never away.
+ * What happens by the clock: once a minute the signs of life are written and sessions closed that lost their stop, once
+ * an hour old reports leave.
  */
 #include "domain.h"
 
 #define AT_ONCE 2000
-#define LEASE_MS (5LL * 60 * 1000)
-#define LOST_AT_ONCE 200
-#define GRACE_MS (2LL * 60 * 1000) /* after the start: the stations are on their way back */
 
 struct signs {
         bb_str *ids;
@@ -65,23 +59,39 @@ static void signs_return(struct charging *c, const struct signs *s, size_t first
         }
 }
 
-static BB_AWAIT bb_err signs_write(const struct signs *s, size_t first, size_t count)
+/* Stations of ours that are said to be offline were given up by another node, wrongly. */
+static BB_AWAIT bb_err take_back(const struct charging *c, bb_rows *rows)
 {
-        return bb_db_query(
-                NULL,
+        size_t count = bb_rows_count(rows);
+        struct bb_station_ref *stations = BB_NEW_ARRAY(struct bb_station_ref, count + 1);
+
+        for (size_t i = 0; i < count; i++)
+                stations[i] = (struct bb_station_ref){.station_id = bb_row_str(rows, i, 0),
+                                                      .epoch = bb_row_int(rows, i, 1, 0)};
+        return links_back(c, stations, count);
+}
+
+static BB_AWAIT bb_err signs_write(const struct charging *c, const struct signs *s, size_t first, size_t count)
+{
+        bb_rows *rows;
+
+        TRY(bb_db_query(
+                &rows,
                 "with sign as (select * from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::bigint[], "
                 "$5::bigint[])"
                 "  as x (station_id, epoch, seen_at, drift, live)),"
                 " locked as (select st.station_id from charging.station st where st.station_id = any ($1::text[])"
-                "  order by st.station_id for no key update)"
-                " update charging.station s set last_seen_at = greatest(s.last_seen_at, x.seen_at),"
-                " clock_drift_ms = case when x.drift = (-9223372036854775808) then s.clock_drift_ms else x.drift end,"
-                " online = s.online or x.live = 1, lease_at = case when x.live = 1 then $6 else s.lease_at end"
+                "  order by st.station_id for no key update),"
+                " changed as (update charging.station s set last_seen_at = greatest(s.last_seen_at, x.seen_at),"
+                " clock_drift_ms = case when x.drift = (-9223372036854775808) then s.clock_drift_ms else x.drift end"
                 " from sign x join locked l on l.station_id = x.station_id"
-                " where s.station_id = x.station_id and s.epoch = x.epoch",
+                " where s.station_id = x.station_id and s.epoch = x.epoch"
+                " returning s.station_id, s.epoch, x.live = 1 and not s.online as back)"
+                " select station_id, epoch from changed where back",
                 BB_TEXT_ARRAY(s->ids + first, count), BB_INT_ARRAY(s->epochs + first, count),
                 BB_TIME_ARRAY(s->seen + first, count), BB_INT_ARRAY(s->drifts + first, count),
-                BB_INT_ARRAY(s->live + first, count), BB_TIME(bb_now_ms()));
+                BB_INT_ARRAY(s->live + first, count)));
+        return take_back(c, rows);
 }
 
 static int is_wrong(int64_t drift_ms)
@@ -123,55 +133,18 @@ BB_AWAIT void presence_write(struct charging *c)
                 size_t count = s.count - first < AT_ONCE ? s.count - first : AT_ONCE;
 
                 if (err == BB_OK)
-                        err = signs_write(&s, first, count);
+                        err = signs_write(c, &s, first, count);
                 if (err < 0)
                         signs_return(c, &s, first, count);
         }
         if (err < 0) {
                 bb_log(BB_WARN, "charging.presence", "When stations were last seen could not be written; it will be.",
                        bb_kv_err(err));
-                c->leases_ms = 0;
                 return;
         }
-        c->leases_ms = c->leases_ms != 0 ? c->leases_ms : bb_mono_ms();
         for (size_t i = 0; i < s.count; i++)
                 clock_check(c, s.ids[i], s.drifts[i]);
         presence_sweep(&c->presence);
-}
-
-static BB_AWAIT bb_err lose(bb_str id, int64_t epoch, int64_t lease_end_ms)
-{
-        bb_json *payload = bb_json_new_object();
-        bb_err err;
-
-        bb_json_set_str(payload, "station_id", id);
-        bb_json_set_str(payload, "reason", BB_STR("not heard of any more"));
-        const struct bb_stmt stmts[] = {
-                MUST_HIT("update charging.station set online = false, disconnected_at = coalesce(last_seen_at, now())"
-                         " where station_id = $1 and epoch = $2 and online and coalesce(lease_at, '-infinity') < $3",
-                         BB_TEXT(id), BB_INT(epoch), BB_TIME(lease_end_ms)),
-                bb_event_stmt("station.disconnected", id, bb_json_text(payload)),
-        };
-
-        err = bb_db_run(stmts, BB_COUNT(stmts), NULL);
-        return err == BB_E_NOT_FOUND ? BB_OK : err; /* it came back, or another node was quicker */
-}
-
-/* Not before every node has had the time to renew its leases: they could not while the database was away. */
-static BB_AWAIT bb_err lost_find(const struct charging *c)
-{
-        int64_t now = bb_mono_ms(), lease_end = bb_now_ms() - LEASE_MS;
-        bb_rows *rows;
-
-        if (now - c->started_ms < GRACE_MS || c->leases_ms == 0 || now - c->leases_ms < GRACE_MS)
-                return BB_OK;
-        TRY(bb_db_query(&rows,
-                        "select station_id, epoch from charging.station where online"
-                        " and coalesce(lease_at, '-infinity') < $1 limit $2",
-                        BB_TIME(lease_end), BB_INT(LOST_AT_ONCE)));
-        for (size_t i = 0; i < bb_rows_count(rows); i++)
-                TRY(lose(bb_row_str(rows, i, 0), bb_row_int(rows, i, 1, 0), lease_end));
-        return BB_OK;
 }
 
 void housekeeping_minute(void *state)
@@ -180,10 +153,6 @@ void housekeeping_minute(void *state)
         bb_err err;
 
         presence_write(c);
-        err = lost_find(c);
-        if (err < 0 && err != BB_E_CANCELED)
-                bb_log(BB_WARN, "charging.lost_stations", "Stations that vanished could not be looked for.",
-                       bb_kv_err(err));
         err = orphans_close(c);
         if (err == BB_OK)
                 err = orphans_account(c);

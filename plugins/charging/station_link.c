@@ -41,11 +41,11 @@ static const struct link_kind {
         size_t text_count;
 } kinds[] = {
         [ONLINE] = {.topic = "station.connected",
-                    .update = UPDATE("epoch = k.epoch, online = true, remote = k.remote, connected_at = k.at,"
-                                     " last_seen_at = k.at, lease_at = k.at",
-                                     ", $5::text[]) as k (station_id, epoch, at, remote)", BEGINS),
+                    .update = UPDATE("epoch = k.epoch, online = true, remote = coalesce(k.remote, s.remote),"
+                                     " connected_at = k.at, last_seen_at = k.at, node = k.node",
+                                     ", $5::text[], $6::text[]) as k (station_id, epoch, at, remote, node)", BEGINS),
                     .standing = STANDING(BEGINS),
-                    .text_count = 1},
+                    .text_count = 2},
         [OFFLINE] = {.topic = "station.disconnected",
                      .update = UPDATE("online = false, disconnected_at = k.at", ") as k (station_id, epoch, at)", ENDS),
                      .standing = STANDING(ENDS)},
@@ -198,7 +198,8 @@ static bb_str link_payload(const struct bb_station_ref *who, bb_str remote, bb_s
 BB_AWAIT bb_err charging_online(const struct bb_station_ref *who, bb_str remote)
 {
         STATE(c);
-        struct link_item item = {.report = {.who = who}, .now_ms = bb_now_ms(), .texts = {report_text(remote, 64)}};
+        struct link_item item = {
+                .report = {.who = who}, .now_ms = bb_now_ms(), .texts = {report_text(remote, 64), bb_cstr(c->node)}};
 
         item.payload = link_payload(who, item.texts[0], BB_NONE);
         TRY(bb_batch_submit(c->onlines, &item));
@@ -216,6 +217,34 @@ BB_AWAIT bb_err charging_offline(const struct bb_station_ref *who, bb_str reason
         presence_live(&c->presence, who->station_id, who->epoch, 0, item.now_ms);
         TRY(bb_batch_submit(c->offlines, &item));
         return item.result;
+}
+
+/* About many stations at once, from the side. */
+static BB_AWAIT bb_err links_say(const struct link_kind *kind, const struct bb_station_ref *stations, size_t count,
+                                 bb_str reason, bb_str node)
+{
+        struct link_item *items = BB_NEW_ARRAY(struct link_item, count + 1);
+        struct report **reports = BB_NEW_ARRAY(struct report *, count + 1);
+
+        if (count == 0)
+                return BB_OK;
+        for (size_t i = 0; i < count; i++) {
+                items[i] = (struct link_item){
+                        .report = {.who = &stations[i]}, .now_ms = bb_now_ms(), .texts = {BB_NONE, node}};
+                items[i].payload = link_payload(&stations[i], BB_NONE, reason);
+                reports[i] = &items[i].report;
+        }
+        return links_round(kind, reports, count);
+}
+
+BB_AWAIT bb_err links_lost(const struct bb_station_ref *stations, size_t count)
+{
+        return links_say(&kinds[OFFLINE], stations, count, BB_STR("not heard of any more"), BB_NONE);
+}
+
+BB_AWAIT bb_err links_back(const struct charging *c, const struct bb_station_ref *stations, size_t count)
+{
+        return links_say(&kinds[ONLINE], stations, count, BB_NONE, bb_cstr(c->node));
 }
 
 static bb_str boot_payload(bb_str station_id, bb_str vendor, bb_str model, bb_str firmware_version)

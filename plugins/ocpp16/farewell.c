@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A closed connection becomes "offline" in the domain. Thousands may close at once, and the database may be away then,
- * so they wait in a list of the tenant that one task works off. The list holds the socket's reference to the station.
+ * so they wait in a list of the tenant that some tasks work off: what they say shares commits. The list holds the
+ * socket's reference to the station.
  */
 #include "ocpp16.h"
 
-enum { PAUSE_MS = 1000 };
+enum { PAUSE_MS = 1000, TASKS = 64 };
 
 static bb_str reason_of(const struct station *st)
 {
@@ -79,7 +80,7 @@ static void run(void *arg)
         struct ocpp_tenant *owner = arg;
 
         farewell_flush(owner, INT64_MAX / 2);
-        owner->farewells_running = 0;
+        owner->farewells_running--;
 }
 
 void farewell_add(struct station *st)
@@ -96,8 +97,8 @@ void farewell_add(struct station *st)
         else
                 owner->gone_first = st;
         owner->gone_last = st;
-        if (owner->farewells_running)
+        if (owner->farewells_running >= TASKS)
                 return;
         /* A tenant that stops gets no new tasks: tenant_stop works the list off then. */
-        owner->farewells_running = bb_task_spawn("ocpp16.farewell", owner->tenant, 0, run, owner, NULL) == BB_OK;
+        owner->farewells_running += bb_task_spawn("ocpp16.farewell", owner->tenant, 0, run, owner, NULL) == BB_OK;
 }

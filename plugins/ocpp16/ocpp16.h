@@ -52,7 +52,7 @@ struct security_limits {
 
 struct ocpp_tenant {
         uint32_t magic;
-        int32_t farewells_running; /* a task writes the farewells */
+        int32_t farewells_running; /* tasks that write the farewells */
         bb_tenant *tenant;
         bb_str id;
         struct station *interop_first; /* have something for their interop report */

@@ -6,7 +6,8 @@
  * test-sources: plugins/charging/admit.c plugins/charging/attempt.c plugins/charging/authorize.c plugins/charging/cdr.c
  * test-sources: plugins/charging/command.c plugins/charging/connector.c
  * test-sources: plugins/charging/connector_status.c plugins/charging/decimal.c
- * test-sources: plugins/charging/domain.c plugins/charging/housekeeping.c plugins/charging/limiter.c
+ * test-sources: plugins/charging/domain.c plugins/charging/housekeeping.c plugins/charging/lease.c
+ * test-sources: plugins/charging/limiter.c
  * test-sources: plugins/charging/location.c plugins/charging/presence.c plugins/charging/reading.c
  * test-sources: plugins/charging/review.c plugins/charging/sample.c plugins/charging/session_cache.c
  * test-sources: plugins/charging/orphans.c plugins/charging/session_clock.c plugins/charging/session_end.c

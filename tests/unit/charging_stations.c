@@ -5,7 +5,8 @@
  * test-sources: plugins/charging/admit.c plugins/charging/attempt.c plugins/charging/authorize.c plugins/charging/cdr.c
  * test-sources: plugins/charging/command.c plugins/charging/connector.c
  * test-sources: plugins/charging/connector_status.c plugins/charging/decimal.c
- * test-sources: plugins/charging/domain.c plugins/charging/housekeeping.c plugins/charging/limiter.c
+ * test-sources: plugins/charging/domain.c plugins/charging/housekeeping.c plugins/charging/lease.c
+ * test-sources: plugins/charging/limiter.c
  * test-sources: plugins/charging/location.c plugins/charging/presence.c plugins/charging/reading.c
  * test-sources: plugins/charging/review.c plugins/charging/sample.c plugins/charging/session_cache.c
  * test-sources: plugins/charging/orphans.c plugins/charging/session_clock.c plugins/charging/session_end.c
@@ -369,18 +370,28 @@ static void do_presence(void *arg)
         (void)arg;
         ops.clock_seen(&here, bb_now_ms() - 400000);
         ops.clock_seen(&here, bb_now_ms() - 600000);
-        /* A node died that held the other one; this one knows nothing of it. */
+        /* Another node held it, and died. */
         presence_live(&c->presence, gone.station_id, gone.epoch, 0, 0);
         presence_find(&c->presence, gone.station_id, 0)->dirty = 0;
-        admin_do("update charging.station set lease_at = now() - interval '6 minutes' where station_id in ('HERE', "
-                 "'GONE')");
-        housekeeping_minute(c);
+        admin_do("update charging.station set node = 'dead' where station_id = 'GONE'");
+        admin_do("insert into charging.node_lease values ('nord', 'dead', now() - interval '33 s')");
+        lease_tick(c);
         assert_int_equal(rows_of("charging.station", "station_id in ('HERE', 'GONE') and online"),
                          2); /* too early to tell */
-        c->started_ms -= 600000;
-        c->leases_ms -= 600000;
+        c->leases_ms -= 30000;
+        admin_do("update charging.node_lease set renewed_at = now() - interval '30 s' where node = 'dead'");
+        lease_tick(c); /* it lives */
+        assert_int_equal(rows_of("charging.station", "station_id in ('HERE', 'GONE') and online"), 2);
+        admin_do("update charging.node_lease set renewed_at = now() - interval '33 s' where node = 'dead'");
+        lease_tick(c);
+        assert_int_equal(rows_of("charging.node_lease", "node = 'dead'"), 0);
+        assert_int_equal(rows_of("core.event", "topic = 'station.connected' and key = 'HERE'"), 1);
+        /* Another node took this one for dead. */
         admin_do("update charging.station set online = false where station_id = 'HERE'");
-        housekeeping_minute(c);
+        admin_do("delete from charging.node_lease");
+        lease_tick(c);
+        assert_int_equal(rows_of("core.event", "topic = 'station.connected' and key = 'HERE'"), 2);
+        assert_int_equal(rows_of("charging.station", "station_id = 'HERE' and online and remote = '192.0.2.7'"), 1);
         assert_int_equal(ops.station_get(BB_STR("GONE"), &station), BB_OK);
         assert_false(station.online);
         assert_int_equal(rows_of("core.event", "topic = 'station.disconnected' and key = 'GONE'"), 1);
