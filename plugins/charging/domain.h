@@ -24,7 +24,7 @@ struct charging_config {
         /* What closes a session whose stop does not come (orphans.c); 0: not. */
         int64_t orphan_available_minutes, orphan_reboot_minutes, orphan_silence_days, orphan_open_days;
         int64_t orphan_grace_hours; /* how long such a session waits for its stop before it gets its account */
-        int64_t lease_s;        /* how long stations of a node that is not heard of count as online */
+        int64_t lease_s;            /* how long stations of a node that is not heard of count as online */
 };
 
 #define GROUP_MAX 256   /* reports in one commit */

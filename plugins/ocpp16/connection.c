@@ -8,6 +8,7 @@
 #include "ocpp16.h"
 #include "outbound.h"
 #include "remote.h"
+#include "security.h"
 
 #include <strings.h>
 
@@ -214,8 +215,11 @@ static BB_AWAIT bb_err check_admission(struct handshake *h)
         if (admitted.verdict < 0 || (size_t)admitted.verdict >= BB_COUNT(verdicts) ||
             verdicts[admitted.verdict].status == 0)
                 return refuse(h, 403, "refused", admitted.detail);
-        if (admitted.verdict == BB_ADMIT_RATE)
+        if (admitted.verdict == BB_ADMIT_RATE) {
+                security_raise(h->owner, h->id, SECURITY_WRONG_PASSWORDS,
+                               bb_print("too many wrong passwords from %.*s", BB_FMT(h->remote)));
                 bb_response_header(h->res, "Retry-After", bb_print("%lld", (long long)storm_retry_s()));
+        }
         return refuse(h, verdicts[admitted.verdict].status, verdicts[admitted.verdict].reason, admitted.detail);
 }
 
@@ -247,6 +251,9 @@ static BB_AWAIT bb_err refuse_second(struct handshake *h, struct station *older)
 
         tell(h, older, "refused");
         record(h, BB_ADMIT_SECOND, bb_cstr(why));
+        security_raise(
+                h->owner, h->id, SECURITY_SECOND_CONNECTION,
+                bb_print("%.*s connected with valid credentials while the station was connected", BB_FMT(h->remote)));
         return refuse(h, 409, "second-connection", bb_cstr(why));
 }
 

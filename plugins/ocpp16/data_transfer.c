@@ -3,6 +3,7 @@
  * DataTransfer from a station (OCPP 1.6 §4.3). No vendor's messages are understood yet, so each is answered
  * UnknownVendorId, and kept: the latest thousand per station.
  */
+#include "journal.h"
 #include "messages.h"
 
 enum { KEPT_PER_STATION = 1000, KEPT_BYTES = 65536 };
@@ -28,7 +29,7 @@ BB_AWAIT bb_err message_data_transfer(struct station *st, const void *message, b
 {
         const struct data_transfer_req *m = message;
         struct data_transfer_conf conf = {.status = DATA_UNKNOWN_VENDOR_ID};
-        bb_str data = m->data != NULL ? bb_json_text(m->data) : BB_NONE;
+        bb_str data = m->data != NULL ? bb_json_text(secrets_masked(m->data)) : BB_NONE;
         bb_str id = bb_uuid(); /* one for all tries: the first may have been stored without our knowing */
         bb_err err = BB_OK;
 

@@ -235,6 +235,11 @@ void lists_booted(struct station *st)
         (void)st;
 }
 
+bb_json *secrets_masked(const bb_json *payload)
+{
+        return (bb_json *)(uintptr_t)payload;
+}
+
 void connection_supersede(struct station *st, const char *why)
 {
         (void)why;
