@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Prices: what the plugin offers, and where it is.
+ *
+ *      money.c          exact amounts
+ *      tariff.c         which price component is in force
+ *      price.c          the engine: periods become an account
+ *      split.c          what was used becomes periods
+ *      account.c        an account in decimals
+ *      ocpi_tariff.c    tariffs as OCPI writes them; ocpi_check.c what is wrong with one; currency.c
+ *      ocpi_cdr.c       CDRs as OCPI writes them
+ *      tariff_store.c tariffs_api.c     tariffs, every version kept
+ *      preview.c        what a session would cost
+ *      audit.c          what somebody else's CDR should have cost
+ */
+#include "billing.h"
+
+int32_t zone_offset_s(const void *zone, int64_t at_ms)
+{
+        return bb_zone_offset(zone, at_ms);
+}
+
+bb_err zone_of_request(bb_response *res, bb_str name, const bb_zone **ret)
+{
+        if (bb_zone_open(name.len > 0 ? name : BB_STR("UTC"), ret) == BB_OK)
+                return BB_OK;
+        bb_problem_field(res, BB_STR("/time_zone"), BB_STR("must be the IANA name of a time zone: Europe/Berlin"));
+        return bb_problem(res, BB_E_INVALID, 422, "validation-failed", BB_STR("No such time zone."));
+}
+
+bb_err tariff_of_request(bb_response *res, const struct ocpi_tariff *from, int32_t version, bb_str path,
+                         struct tariff *ret, struct ocpi_remarks *remarks)
+{
+        if (ocpi_tariff_compile(from, version, ret, remarks) == BB_OK)
+                return BB_OK;
+        for (size_t i = 0; i < remarks->count; i++) {
+                if (remarks->items[i].severity == 0)
+                        bb_problem_field(res, bb_print("%.*s%.*s", BB_FMT(path), BB_FMT(remarks->items[i].path)),
+                                         remarks->items[i].text);
+        }
+        return bb_problem(res, BB_E_INVALID, 422, "tariff-not-computable", BB_STR("The tariff cannot be computed."));
+}
+
+static const struct bb_route routes[] = {
+        {.method = "GET",
+         .path = "/v1/tariffs",
+         .permission = "tariffs:read",
+         .handle = tariffs_list,
+         .summary = "Tariffs, by id",
+         .flags = BB_ROUTE_LIST,
+         .response = &Tariff},
+        {.method = "GET",
+         .path = "/v1/tariffs/{id}",
+         .permission = "tariffs:read",
+         .handle = tariff_read,
+         .summary = "One tariff",
+         .response = &Tariff},
+        {.method = "PUT",
+         .path = "/v1/tariffs/{id}",
+         .permission = "tariffs:write",
+         .handle = tariff_write,
+         .summary = "Saves a tariff as a new version; sessions keep the version with which they began",
+         .request = &OcpiTariff,
+         .response = &Tariff},
+        {.method = "DELETE",
+         .path = "/v1/tariffs/{id}",
+         .permission = "tariffs:write",
+         .handle = tariff_remove,
+         .summary = "Takes a tariff out of use; its versions stay for the sessions that had them",
+         .status = 204},
+        {.method = "POST",
+         .path = "/v1/tariffs/check",
+         .permission = "tariffs:read",
+         .handle = tariff_try,
+         .summary = "What is wrong with a tariff, or odd about it, without saving it",
+         .request = &OcpiTariff,
+         .response = &TariffTried},
+        {.method = "POST",
+         .path = "/v1/prices/preview",
+         .permission = "prices:read",
+         .handle = preview_make,
+         .summary = "What a session would cost, line by line",
+         .request = &PreviewRequest,
+         .response = &Preview},
+        {.method = "POST",
+         .path = "/v1/prices/audit",
+         .permission = "prices:read",
+         .handle = cdr_audit,
+         .summary = "Prices somebody else's CDR by its tariff, and names each difference",
+         .request = &CdrAuditRequest,
+         .response = &CdrAudit},
+};
+
+static bb_err load(const struct bb_host *host, void **ret_self)
+{
+        (void)host;
+        TRY(bb_db_migrations(schema_migrations, schema_migration_count));
+        TRY(bb_http_routes(routes, BB_COUNT(routes)));
+        *ret_self = NULL;
+        return BB_OK;
+}
+
+BB_PLUGIN(load, .name = "billing", .version = "1.0", .vendor = "Busbar", .license = "Apache-2.0");

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What must be true of every account, over thousands of tariffs and sessions made by chance (the seed is fixed).
+ * test-includes: plugins/billing
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+
+#include "../../plugins/billing/money.c"
+#include "../../plugins/billing/price.c"
+#include "../../plugins/billing/split.c"
+#include "../../plugins/billing/tariff.c"
+
+#define ROUNDS 3000
+#define HOUR 3600000LL
+#define BEGIN 1792828800000LL /* 2026-10-24T08:00:00Z: the clocks in Berlin go back in the night after */
+
+static uint64_t chance_state;
+
+static int64_t chance(int64_t below)
+{
+        chance_state = chance_state * 6364136223846793005u + 1442695040888963407u;
+        return (int64_t)((chance_state >> 33) % (uint64_t)below);
+}
+
+static int32_t berlin(const void *zone, int64_t at_ms)
+{
+        (void)zone;
+        return at_ms < 1792890000000LL ? 7200 : 3600; /* 2026-10-25T01:00:00Z */
+}
+
+/* --- tariffs by chance --- */
+
+enum { ELEMENTS = 8, COMPONENTS = 3 * ELEMENTS };
+struct made {
+        struct tariff tariff;
+        struct element elements[ELEMENTS];
+        struct component components[COMPONENTS];
+};
+
+static void restrict_by_chance(struct when *w)
+{
+        switch (chance(6)) {
+        case 0:
+                w->set = WHEN_START_TIME | WHEN_END_TIME;
+                w->start_minute = (int32_t)chance(1440);
+                w->end_minute = (int32_t)chance(1440);
+                return;
+        case 1:
+                w->set = WHEN_MIN_ENERGY;
+                w->min_energy_mwh = 1000000 * (1 + chance(40));
+                return;
+        case 2:
+                w->set = WHEN_MAX_ENERGY;
+                w->max_energy_mwh = 1000000 * (1 + chance(40));
+                return;
+        case 3:
+                w->set = WHEN_MAX_DURATION;
+                w->max_duration_ms = 60000 * (1 + chance(600));
+                return;
+        case 4:
+                w->set = WHEN_DAYS;
+                w->days = (int32_t)chance(128);
+                return;
+        default:
+                w->set = WHEN_MIN_POWER;
+                w->min_power_w = 1000 * chance(22);
+        }
+}
+
+static void make_tariff(struct made *m)
+{
+        uint32_t used = 0;
+
+        *m = (struct made){.tariff = {.currency = "EUR", .elements = m->elements, .components = m->components}};
+        m->tariff.element_count = (size_t)(1 + chance(ELEMENTS));
+        m->tariff.tax = (int32_t)chance(3);
+        for (size_t i = 0; i < m->tariff.element_count; i++) {
+                int32_t first = (int32_t)chance(DIM_COUNT);
+
+                m->elements[i].first = used;
+                m->elements[i].count = (uint32_t)(1 + chance(3));
+                for (uint32_t k = 0; k < m->elements[i].count; k++)
+                        m->components[used++] = (struct component){.dimension = (first + (int32_t)k) % DIM_COUNT,
+                                                                   .price_micro = chance(900000),
+                                                                   .has_vat = (int32_t)chance(2),
+                                                                   .vat = 10000 * chance(25),
+                                                                   .step = chance(2) * chance(1000)};
+                if (i + 1 < m->tariff.element_count || chance(2))
+                        restrict_by_chance(&m->elements[i].when);
+        }
+        m->tariff.component_count = used;
+        if (chance(3) == 0)
+                m->tariff.least = (struct price_limit){.has_net = 1, .net_micro = chance(9000000)};
+        if (chance(3) == 0)
+                m->tariff.most = (struct price_limit){
+                        .has_net = 1, .net_micro = 5000000 + chance(9000000), .has_gross = 1, .gross_micro = 15000000};
+        tariff_ready(m->elements, m->tariff.element_count, m->components);
+}
+
+/* --- sessions by chance: stretches of whole seconds and of a whole number of mWh each second --- */
+
+enum { STRETCHES = 12 };
+
+static size_t make_session(struct price_period *p)
+{
+        size_t count = (size_t)(1 + chance(STRETCHES));
+        int64_t at = BEGIN + chance(20) * HOUR + chance(3600) * 1000;
+
+        for (size_t i = 0; i < count; i++) {
+                int64_t seconds = 1 + chance(7200), mwh_per_s = chance(3) ? chance(6000) : 0;
+
+                p[i] = (struct price_period){
+                        .start_ms = at,
+                        .end_ms = at + seconds * 1000,
+                        .energy_mwh = seconds * mwh_per_s,
+                        .power_w = {.low = mwh_per_s * 36 / 10, .high = mwh_per_s * 36 / 10, .has = 1},
+                        .state = mwh_per_s > 0 || chance(2) ? PERIOD_CHARGING : PERIOD_PARKING};
+                at = p[i].end_ms;
+        }
+        return count;
+}
+
+/* The same use, told in more samples. */
+static size_t cut_finer(const struct price_period *from, size_t count, struct price_period *ret)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < count; i++) {
+                int64_t seconds = (from[i].end_ms - from[i].start_ms) / 1000;
+                int64_t rate = from[i].energy_mwh / seconds, at = 0;
+
+                while (at < seconds) {
+                        int64_t step = 1 + chance(seconds);
+
+                        if (step > seconds - at)
+                                step = seconds - at;
+                        ret[n] = from[i];
+                        ret[n].start_ms = from[i].start_ms + at * 1000;
+                        ret[n].end_ms = ret[n].start_ms + step * 1000;
+                        ret[n++].energy_mwh = step * rate;
+                        at += step;
+                }
+        }
+        return n;
+}
+
+static const struct price_policy policy;
+
+static int begin(void **state)
+{
+        (void)state;
+        arena_current = arena_new("test");
+        return 0;
+}
+
+static int end(void **state)
+{
+        (void)state;
+        arena_free(arena_current);
+        arena_current = NULL;
+        return 0;
+}
+
+static void account_of(const struct tariff *t, const struct price_period *p, size_t count, struct price_account *ret,
+                       struct price_line *lines)
+{
+        struct price_session s = {.tariff = t, .periods = p, .period_count = count, .offset_s = berlin};
+        struct price_period *periods;
+
+        assert_int_equal(price_split(&s, &periods, &s.period_count), BB_OK);
+        s.periods = periods;
+        *ret = (struct price_account){.lines = lines};
+        assert_int_equal(price_session(&s, &policy, ret), BB_OK);
+        arena_reset(arena_current);
+}
+
+static void assert_same_sum(const struct price_sum *a, const struct price_sum *b)
+{
+        assert_true(a->net == b->net);
+        assert_true(a->tax == b->tax);
+}
+
+static void samples_do_not_change_the_price(void **state)
+{
+        static struct price_period fine[STRETCHES * 20000];
+
+        (void)state;
+        for (int i = 0; i < ROUNDS / 10; i++) {
+                struct price_period coarse[STRETCHES];
+                struct price_line lines[2][COMPONENTS + 2];
+                struct price_account a[2];
+                struct made m;
+                size_t count;
+
+                chance_state = (uint64_t)i;
+                make_tariff(&m);
+                count = make_session(coarse);
+                account_of(&m.tariff, coarse, count, &a[0], lines[0]);
+                account_of(&m.tariff, fine, cut_finer(coarse, count, fine), &a[1], lines[1]);
+                /* A kWh boundary lies between two milliseconds, and which of them is chosen depends on the samples:
+                 * time may move over it by one. Energy may not. */
+                assert_same_sum(&a[0].energy, &a[1].energy);
+                assert_same_sum(&a[0].fixed, &a[1].fixed);
+                assert_int_equal(a[0].energy_mwh, a[1].energy_mwh);
+                assert_int_equal(a[0].time_ms, a[1].time_ms);
+                assert_int_equal(a[0].parking_ms, a[1].parking_ms);
+        }
+}
+
+static void the_lines_add_up_to_the_total(void **state)
+{
+        (void)state;
+        for (int i = 0; i < ROUNDS; i++) {
+                struct price_period p[STRETCHES];
+                struct price_line lines[COMPONENTS + 2];
+                struct price_account a;
+                struct price_sum sum = {.net = 0}, parts = {.net = 0};
+                struct made m;
+
+                chance_state = 77 + (uint64_t)i;
+                make_tariff(&m);
+                account_of(&m.tariff, p, make_session(p), &a, lines);
+                for (size_t k = 0; k < a.line_count; k++) {
+                        sum.net += lines[k].net;
+                        sum.tax += lines[k].tax;
+                        if (lines[k].component == NULL)
+                                continue;
+                        parts.net += lines[k].net;
+                        parts.tax += lines[k].tax;
+                }
+                assert_same_sum(&sum, &a.total);
+                sum = (struct price_sum){
+                        .net = a.fixed.net + a.energy.net + a.time.net + a.parking.net + a.reservation.net,
+                        .tax = a.fixed.tax + a.energy.tax + a.time.tax + a.parking.tax + a.reservation.tax};
+                assert_same_sum(&sum, &parts);
+        }
+}
+
+static void limits_hold_with_and_without_tax(void **state)
+{
+        (void)state;
+        for (int i = 0; i < ROUNDS; i++) {
+                struct price_period p[STRETCHES];
+                struct price_line lines[COMPONENTS + 2];
+                struct price_account a;
+                struct made m;
+
+                chance_state = 9999 + (uint64_t)i;
+                make_tariff(&m);
+                account_of(&m.tariff, p, make_session(p), &a, lines);
+                if (m.tariff.most.has_net)
+                        assert_true(a.total.net <= money_from(m.tariff.most.net_micro, 6));
+                if (m.tariff.most.has_gross)
+                        assert_true(a.total.net + a.total.tax <= money_from(m.tariff.most.gross_micro, 6));
+                if (m.tariff.least.has_net && !m.tariff.most.has_net)
+                        assert_true(a.total.net >= money_from(m.tariff.least.net_micro, 6));
+        }
+}
+
+/* Elements whose restrictions exclude each other, in any order. */
+static void order_matters_only_where_elements_overlap(void **state)
+{
+        (void)state;
+        for (int i = 0; i < ROUNDS; i++) {
+                struct element elements[4];
+                struct component components[4];
+                struct tariff t = {.currency = "EUR",
+                                   .elements = elements,
+                                   .element_count = 4,
+                                   .components = components,
+                                   .component_count = 4};
+                struct price_period p[STRETCHES];
+                struct price_line lines[2][COMPONENTS];
+                struct price_account a[2];
+                int32_t edges[3] = {(int32_t)(1 + chance(400)), (int32_t)(500 + chance(400)),
+                                    (int32_t)(1000 + chance(400))};
+                size_t count;
+
+                chance_state = 4242 + (uint64_t)i;
+                count = make_session(p);
+                for (int32_t turn = 0; turn < 2; turn++) {
+                        for (int32_t k = 0; k < 4; k++) {
+                                int32_t w = turn == 0 ? k : (k + 1 + i) % 4;
+
+                                components[k] =
+                                        (struct component){.dimension = DIM_ENERGY, .price_micro = 100000 + 37000 * w};
+                                elements[k] = (struct element){.first = (uint32_t)k,
+                                                               .count = 1,
+                                                               .when = {.set = WHEN_START_TIME | WHEN_END_TIME,
+                                                                        .start_minute = w == 0 ? 0 : edges[w - 1],
+                                                                        .end_minute = w == 3 ? 0 : edges[w]}};
+                        }
+                        tariff_ready(elements, 4, components);
+                        account_of(&t, p, count, &a[turn], lines[turn]);
+                }
+                assert_same_sum(&a[0].total, &a[1].total);
+        }
+}
+
+static void amounts_never_wrap(void **state)
+{
+        struct component c = {.dimension = DIM_ENERGY, .price_micro = INT64_MAX};
+        struct element e = {.count = 1};
+        struct tariff t = {
+                .currency = "EUR", .elements = &e, .element_count = 1, .components = &c, .component_count = 1};
+        struct price_period p = {.start_ms = BEGIN, .end_ms = BEGIN + HOUR, .energy_mwh = INT64_MAX};
+        struct price_session s = {.tariff = &t, .periods = &p, .period_count = 1};
+        struct price_line lines[3];
+        struct price_account a = {.lines = lines};
+        money sum = ((money)1 << 126);
+        int64_t rounded;
+
+        (void)state;
+        tariff_ready(&e, 1, &c);
+        assert_int_equal(price_session(&s, &policy, &a), BB_E_LIMIT);
+        assert_int_equal(money_add(&sum, sum), BB_E_LIMIT);
+        assert_true(sum == (money)1 << 126);
+        assert_int_equal(money_round(money_from(INT64_MAX, 0), 2, &rounded), BB_E_LIMIT);
+}
+
+static void rounding_is_half_away_from_zero(void **state)
+{
+        static const struct {
+                int64_t micro;
+                int32_t decimals;
+                int64_t expected;
+        } cases[] = {{12345, 2, 1},   {15000, 2, 2},  {14999, 2, 1},    {-15000, 2, -2},
+                     {-14999, 2, -1}, {500000, 0, 1}, {-500000, 0, -1}, {0, 2, 0}};
+        int64_t got;
+
+        (void)state;
+        for (size_t i = 0; i < BB_COUNT(cases); i++) {
+                assert_int_equal(money_round(money_from(cases[i].micro, 6), cases[i].decimals, &got), BB_OK);
+                assert_int_equal(got, cases[i].expected);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(samples_do_not_change_the_price),
+                cmocka_unit_test(the_lines_add_up_to_the_total),
+                cmocka_unit_test(limits_hold_with_and_without_tax),
+                cmocka_unit_test(order_matters_only_where_elements_overlap),
+                cmocka_unit_test(amounts_never_wrap),
+                cmocka_unit_test(rounding_is_half_away_from_zero),
+        };
+
+        return cmocka_run_group_tests(tests, begin, end);
+}
