@@ -19,8 +19,8 @@ static const struct bb_field tariff_fields[] = {
         [T_UPDATED] = FIELD(tariff_out, updated_ms, "updated_at", BB_T_TIME, .flags = BB_REQUIRED),
         [T_TARIFF] = FIELD(tariff_out, tariff, "tariff", BB_T_JSON, .flags = BB_REQUIRED,
                            .about = "As OCPI 2.3.0 writes it."),
-        [T_REMARKS] = FIELD(tariff_out, remarks, "remarks", BB_T_ARRAY, .shape = &TariffRemark,
-                            .about = "What is odd about it, when it was just saved."),
+        [T_REMARKS] = FIELD(tariff_out, remarks, "remarks", BB_T_ARRAY, .flags = BB_REQUIRED, .shape = &TariffRemark,
+                            .about = "What is odd about it."),
 };
 BB_SHAPE(Tariff, tariff_out, 0, "A tariff in its latest version.", tariff_fields);
 
@@ -35,20 +35,20 @@ static const struct bb_field tried_fields[] = {
 };
 BB_SHAPE(TariffTried, tried, 0, "What can be said of a tariff.", tried_fields);
 
-static struct tariff_out out_of(const struct stored_tariff *s, const struct ocpi_remarks *remarks)
+static struct tariff_out out_of(const struct stored_tariff *s)
 {
-        struct tariff_out out = {.present = ~0ull,
-                                 .id = s->tariff.id,
-                                 .version = s->version,
-                                 .created_ms = s->created_ms,
-                                 .updated_ms = s->updated_ms,
-                                 .tariff = bb_shape_encode(&OcpiTariff, &s->tariff)};
+        struct ocpi_remarks remarks = {.count = 0};
+        struct tariff compiled;
 
-        if (remarks == NULL)
-                out.present &= ~(1ull << T_REMARKS);
-        else
-                out.remarks = (struct bb_array){.items = remarks->items, .count = remarks->count};
-        return out;
+        (void)ocpi_tariff_compile(&s->tariff, OCPI_2_3_0, &compiled,
+                                  &remarks); /* it could be computed when it was saved */
+        return (struct tariff_out){.present = ~0ull,
+                                   .id = s->tariff.id,
+                                   .version = s->version,
+                                   .created_ms = s->created_ms,
+                                   .updated_ms = s->updated_ms,
+                                   .tariff = bb_shape_encode(&OcpiTariff, &s->tariff),
+                                   .remarks = {.items = remarks.items, .count = remarks.count}};
 }
 
 static bb_str tag_of(int64_t version)
@@ -80,7 +80,7 @@ BB_AWAIT bb_err tariffs_list(bb_request *req, bb_response *res)
                 if (err == BB_E_NOT_FOUND) /* taken out of use a moment ago */
                         continue;
                 TRY(err);
-                out = out_of(&stored, NULL);
+                out = out_of(&stored);
                 bb_json_append(items, bb_shape_encode(&Tariff, &out));
         }
         bb_response_page(res, items, count == limit ? last : BB_NONE);
@@ -94,7 +94,7 @@ BB_AWAIT bb_err tariff_read(bb_request *req, bb_response *res)
 
         TRY(tariff_load(bb_request_param(req, "id"), 0, &stored));
         TRY(bb_etag(req, res, tag_of(stored.version)));
-        out = out_of(&stored, NULL);
+        out = out_of(&stored);
         bb_response_shape(res, &Tariff, &out);
         return BB_OK;
 }
@@ -166,7 +166,7 @@ BB_AWAIT bb_err tariff_write(bb_request *req, bb_response *res)
         TRY(save(req, id, before, &tariff));
         TRY(tariff_load(id, before + 1, &stored));
         TRY(bb_etag(req, res, tag_of(stored.version)));
-        out = out_of(&stored, &remarks);
+        out = out_of(&stored);
         bb_response_status(res, before == 0 || retired ? 201 : 200);
         bb_response_shape(res, &Tariff, &out);
         return BB_OK;

@@ -43,8 +43,8 @@ export async function freePort() {
 export const newKey = () => `bb_live_${randomBytes(6).toString('hex')}_${randomBytes(20).toString('hex')}`;
 
 export const defaultTenants = {
-  north: { time_zone: 'Europe/Berlin', plugins: { identity: {}, charging: {}, ocpp16: { onboarding: 'accept' }, admin: {}, export: {} } },
-  south: { plugins: { identity: {}, charging: {}, ocpp16: { onboarding: 'accept' }, admin: {} } },
+  north: { time_zone: 'Europe/Berlin', plugins: { identity: {}, charging: {}, ocpp16: { onboarding: 'accept' }, admin: {}, billing: {}, export: {} } },
+  south: { plugins: { identity: {}, charging: {}, ocpp16: { onboarding: 'accept' }, admin: {}, billing: {} } },
 };
 
 // JSON is YAML 1.2's flow style, but for tags; those are written as {"!file": path}.
