@@ -8,12 +8,12 @@
 static const char *const availability_type_names[] = {"Inoperative", "Operative", NULL};
 static const char *const reset_names[] = {"Hard", "Soft", NULL};
 const char *const trigger_request_names[] = {"BootNotification",
-                                                    "DiagnosticsStatusNotification",
-                                                    "FirmwareStatusNotification",
-                                                    "Heartbeat",
-                                                    "MeterValues",
-                                                    "StatusNotification",
-                                                    NULL};
+                                             "DiagnosticsStatusNotification",
+                                             "FirmwareStatusNotification",
+                                             "Heartbeat",
+                                             "MeterValues",
+                                             "StatusNotification",
+                                             NULL};
 static const char *const purpose_names[] = {"ChargePointMaxProfile", "TxDefaultProfile", "TxProfile", NULL};
 static const char *const kind_names[] = {"Absolute", "Recurring", "Relative", NULL};
 static const char *const recurrency_names[] = {"Daily", "Weekly", NULL};

@@ -4,8 +4,8 @@
  * they keep while they are offline, and that they do what they are told.
  *
  * test-sources: sdk/sim/bench.c sdk/sim/chance.c sdk/sim/curve.c sdk/sim/faults.c sdk/sim/inbound.c sdk/sim/journal.c
- * test-sources: sdk/sim/keys.c sdk/sim/latency.c sdk/sim/messages.c sdk/sim/outbox.c sdk/sim/pace.c sdk/sim/station.c sdk/sim/stats.c
- * test-sources: sdk/sim/story.c sdk/sim/options.c
+ * test-sources: sdk/sim/keys.c sdk/sim/latency.c sdk/sim/messages.c sdk/sim/outbox.c sdk/sim/pace.c sdk/sim/station.c
+ * test-sources: sdk/sim/stats.c sdk/sim/story.c sdk/sim/options.c
  * test-includes: sdk/sim
  */
 #include <setjmp.h>
