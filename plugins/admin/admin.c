@@ -24,6 +24,11 @@ static const struct bb_query_param session_query[] = {
         {.name = "from", .type = BB_T_TIME, .about = "Started at this time or later."},
         {.name = "to", .type = BB_T_TIME, .about = "Started before this time."},
 };
+static const struct bb_query_param reservation_query[] = {
+        {.name = "station", .type = BB_T_STR},
+        {.name = "token", .type = BB_T_STR},
+        {.name = "live", .type = BB_T_BOOL, .about = "true: requested or active."},
+};
 static const struct bb_query_param audit_query[] = {
         {.name = "object", .type = BB_T_STR, .about = "Id of the object that was changed."},
 };
@@ -91,6 +96,21 @@ static const struct bb_route routes[] = {
         READ("/v1/tokens/{uid}", "tokens:read", token_read, Token, "One token"),
         PUT("/v1/tokens/{uid}", "tokens:write", token_write, TokenChange, Token, "Creates or changes a token"),
         DELETE("/v1/tokens/{uid}", "tokens:write", token_remove, "Removes a token"),
+
+        LIST("/v1/reservations", "reservations:read", reservations_list, Reservation, "Reservations, newest first",
+             BB_QUERY(reservation_query)),
+        READ("/v1/reservations/{id}", "reservations:read", reservation_read, Reservation, "One reservation"),
+        {.method = "POST",
+         .path = "/v1/reservations",
+         .permission = "reservations:write",
+         .handle = reservation_create,
+         .request = &Reservation,
+         .response = &Reservation,
+         .status = 201,
+         .flags = BB_ROUTE_IDEMPOTENT,
+         .summary = "Reserves a connector, or any of a station, once the station agrees"},
+        DELETE("/v1/reservations/{id}", "reservations:write", reservation_remove,
+               "Has the station let go of a reservation"),
 
         LIST("/v1/sessions", "sessions:read", sessions_list, Session, "Sessions, newest first",
              BB_QUERY(session_query)),

@@ -43,6 +43,9 @@ __attribute__((sentinel)) bb_err filters_filled(bb_request *, bb_response *, ...
 int32_t bool_query(bb_request *, const char *name); /* -1: not given */
 bb_err time_query(bb_request *, const char *name, int64_t *ret);
 
+/* --- commands.c: the problem that says why a command never reached the station, or got no answer. --- */
+bb_err command_failure_send(bb_response *, const struct bb_command_result *);
+
 /* --- one file each --- */
 BB_AWAIT bb_err locations_list(bb_request *, bb_response *);
 BB_AWAIT bb_err location_read(bb_request *, bb_response *);
@@ -65,6 +68,10 @@ BB_AWAIT bb_err session_read(bb_request *, bb_response *);
 BB_AWAIT bb_err session_samples(bb_request *, bb_response *);
 BB_AWAIT bb_err cdrs_list(bb_request *, bb_response *);
 BB_AWAIT bb_err command_send(bb_request *, bb_response *);
+BB_AWAIT bb_err reservations_list(bb_request *, bb_response *);
+BB_AWAIT bb_err reservation_read(bb_request *, bb_response *);
+BB_AWAIT bb_err reservation_create(bb_request *, bb_response *);
+BB_AWAIT bb_err reservation_remove(bb_request *, bb_response *);
 BB_AWAIT bb_err audit_entries(bb_request *, bb_response *);
 BB_AWAIT bb_err reviews_list(bb_request *, bb_response *);
 BB_AWAIT bb_err dead_letters_list(bb_request *, bb_response *);
@@ -86,6 +93,7 @@ extern const struct bb_shape CommandPayload BB_HIDDEN;
 extern const struct bb_shape CommandOutcome BB_HIDDEN;
 extern const struct bb_shape AuditEntry BB_HIDDEN;
 extern const struct bb_shape Review BB_HIDDEN;
+extern const struct bb_shape Reservation BB_HIDDEN;
 extern const struct bb_shape DeadLetter BB_HIDDEN;
 
 extern const char *const session_states[];

@@ -58,7 +58,7 @@ static const struct {
         {BB_COMMAND_BUSY, BB_E_BUSY, 503, "station-busy", "Too many commands wait for this station."},
 };
 
-static bb_err failure_send(bb_response *res, const struct bb_command_result *result)
+bb_err command_failure_send(bb_response *res, const struct bb_command_result *result)
 {
         if (result->outcome == BB_COMMAND_INVALID) {
                 bb_problem_field(res, result->fault_path, result->error_text);
@@ -90,7 +90,7 @@ BB_AWAIT bb_err command_send(bb_request *req, bb_response *res)
         TRY(charging->command(bb_request_actor(req), bb_request_param(req, "id"), bb_request_param(req, "action"),
                               payload, timeout_ms, &result));
         if (result.outcome != BB_COMMAND_ANSWERED && result.outcome != BB_COMMAND_REFUSED)
-                return failure_send(res, &result);
+                return command_failure_send(res, &result);
         outcome.outcome = result.outcome == BB_COMMAND_ANSWERED ? 0 : 1;
         outcome.result = result.answer;
         outcome.error_code = result.error_code;

@@ -49,6 +49,13 @@ static const struct bb_charging_ops ops = {
         .token_put = charging_token_put,
         .token_delete = charging_token_delete,
         .token_verdicts = charging_token_verdicts,
+        /* reservation.c */
+        .reserve = charging_reserve,
+        .reservation_cancel = charging_reservation_cancel,
+        .reservation_get = charging_reservation_get,
+        .reservation_list = charging_reservation_list,
+        .reservation_told = charging_reservation_told,
+        .reservation_gone = charging_reservation_gone,
         /* session_read.c, session_list.c */
         .session_get = charging_session_get,
         .session_by_transaction = charging_session_by_transaction,
@@ -196,14 +203,17 @@ static bb_err state_start(struct charging *c, uint64_t salt)
 
         TRY(bb_mac("transaction-id", BB_STR("1"), mac));
         memcpy(c->cipher.key, mac, sizeof(c->cipher.key));
+        TRY(bb_mac("reservation-id", BB_STR("1"), mac));
+        memcpy(c->reservation_cipher.key, mac, sizeof(c->reservation_cipher.key));
         TRY(groups_open(c));
         TRY(samples_start(c));
         TRY(starts_start(c));
         TRY(stops_start(c));
         c->minute = bb_timer_new(c->tenant, "charging.minute", first, 60000, housekeeping_minute, c);
         c->hour = bb_timer_new(c->tenant, "charging.hour", 10 * first, 3600000, housekeeping_hour, c);
+        c->second = bb_timer_new(c->tenant, "charging.second", 1000, 1000, reservations_second, c);
         c->lease = bb_timer_new(c->tenant, "charging.lease", 100, lease_interval_ms(c), lease_tick, c);
-        return c->minute != NULL && c->hour != NULL && c->lease != NULL ? BB_OK : BB_E_INTERNAL;
+        return c->second != NULL && c->minute != NULL && c->hour != NULL && c->lease != NULL ? BB_OK : BB_E_INTERNAL;
 }
 
 static BB_AWAIT void batches_stop(struct charging *c)

@@ -4,8 +4,7 @@
  */
 #include "domain.h"
 
-/* NULL: there is no such plugin, or the tenant does not have it. */
-static const struct bb_station_driver_ops *driver_of(const struct charging *c, bb_str name)
+const struct bb_station_driver_ops *driver_of(const struct charging *c, bb_str name)
 {
         const struct bb_station_driver_ops *ops;
         bb_str plugin;

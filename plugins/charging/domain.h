@@ -36,7 +36,7 @@ struct charging {
         bb_tenant *tenant;
         bb_batch *samples, *starts, *stops;
         bb_batch *admits, *onlines, *offlines, *boots, *statuses, *authorizations;
-        bb_timer *minute, *hour, *lease;
+        bb_timer *second, *minute, *hour, *lease;
         struct presence presence;
         struct limiter wrong_passwords; /* per station and address */
         struct limiter attempt_records; /* refused connections that are written down, per address */
@@ -44,7 +44,8 @@ struct charging {
         struct limiter new_stations; /* made by the policies accept and hold */
         struct limiter reviews;      /* events about a station's strange reports */
         struct limiter asides;       /* such reports themselves */
-        struct transaction_cipher cipher;
+        struct transaction_cipher cipher, reservation_cipher;
+        int64_t reservation_due_ms;   /* when one expires, or when to look again */
         int64_t numbers[NUMBERS_MAX]; /* drawn from the sequence, not yet used; the last ones */
         size_t number_count;
         struct session_cache *sessions; /* sample.c */
@@ -150,6 +151,16 @@ BB_AWAIT bb_err charging_review_list(bb_str after, size_t limit, struct bb_aside
 BB_AWAIT bb_err charging_command(bb_str actor, bb_str station_id, bb_str action, const bb_json *payload,
                                  int64_t timeout_ms, struct bb_command_result *ret);
 
+BB_AWAIT bb_err charging_reserve(bb_str actor, const struct bb_reservation *, struct bb_command_result *ret_result,
+                                 struct bb_reservation *ret);
+BB_AWAIT bb_err charging_reservation_cancel(bb_str actor, int64_t id, struct bb_command_result *ret_result,
+                                            struct bb_reservation *ret);
+BB_AWAIT bb_err charging_reservation_get(int64_t id, struct bb_reservation *ret);
+BB_AWAIT bb_err charging_reservation_list(const struct bb_reservation_filter *, int64_t after, size_t limit,
+                                          struct bb_reservation **ret, size_t *ret_count);
+BB_AWAIT bb_err charging_reservation_told(const struct bb_reservation *);
+BB_AWAIT bb_err charging_reservation_gone(bb_str station_id, int64_t id, bb_str answer);
+
 /* --- between the files --- */
 
 /* attempt.c: writes down that a connection was refused, and why. Trouble in doing so is logged, not returned. */
@@ -165,7 +176,9 @@ BB_AWAIT void attempt_record(struct charging *, const struct bb_admit *, const s
 struct bb_authorization token_verdict(const struct charging *, const bb_rows *, size_t row, size_t column,
                                       int64_t open_sessions);
 
-/* command.c: ends the station's connection; a driver that cannot is logged. */
+/* command.c: NULL: there is no such plugin, or the tenant does not have it. */
+const struct bb_station_driver_ops *driver_of(const struct charging *, bb_str name);
+/* Ends the station's connection; a driver that cannot is logged. */
 BB_AWAIT void station_disconnect(struct charging *, bb_str station_id, bb_str driver, bb_str reason);
 
 /* review.c: keeps a report aside that fits no session, acknowledged, for people to look at. */
@@ -321,5 +334,33 @@ int64_t lease_interval_ms(const struct charging *);
  * that was replaced is left alone. */
 BB_AWAIT bb_err links_lost(const struct bb_station_ref *, size_t count);
 BB_AWAIT bb_err links_back(const struct charging *, const struct bb_station_ref *, size_t count);
+
+/* reservation.c: the columns that reservation_row() reads, of a reservation named r. */
+#define RESERVATION_COLUMNS                                                                                            \
+        "r.reservation_id, r.station_id, r.connector_id, r.token_uid, r.parent_uid, r.expires_at, r.state, r.answer, " \
+        "r.session_id::text, r.conflict_session_id::text, r.created_at, r.ended_at"
+void reservation_row(const bb_rows *, size_t row, struct bb_reservation *ret);
+bb_str reservation_key(int64_t id);
+bb_str reservation_payload(const struct bb_reservation *, bb_str session_id);
+/* reservation_end.c: marks those that have run out; the stations do so by themselves. */
+BB_AWAIT void reservations_second(void *state);
+BB_AWAIT bb_err reservations_expire(struct charging *);
+/* What a start means for reservations of its station. */
+struct reservation_use {
+        const struct bb_reservation *of; /* NULL: nothing */
+        int32_t used;                    /* 0: another token charges where it holds */
+        int32_t reserved;
+};
+struct reservation_start { /* of a new session */
+        bb_str station_id, token_uid, parent_uid, session_id;
+        int64_t connector_id, reservation_id, at_ms;
+        struct reservation_use use;
+};
+/* Reads what the stations of these starts hold, and fills in `use`. */
+BB_AWAIT bb_err reservations_match(struct reservation_start *, size_t count);
+/* The change for those whose `use` says something; 0: there is none. */
+size_t reservations_use_stmt(const struct reservation_start *, size_t count, struct bb_stmt *ret);
+/* Its events; how many. */
+size_t reservations_use_events(const struct reservation_start *, size_t count, struct bb_new_event *ret);
 
 #endif

@@ -7,7 +7,7 @@
 #include "domain.h"
 
 #define TRIES 4
-#define EVENTS_A_START 3
+#define EVENTS_A_START 4
 
 /* A start as it is stored. */
 struct start {
@@ -36,6 +36,7 @@ struct fresh {
         bb_str location_id;
         int64_t open_before; /* sessions that are open on the connector without anybody wondering yet */
         int32_t connector_missing;
+        int32_t reserved; /* its station holds reservations, or it names one */
         int32_t transaction_id;
         bb_str session_id;
         const char *doubt;
@@ -70,7 +71,9 @@ static const char facts_sql[] =
                                " (select count(*) from charging.session o where " SAME_CONNECTOR
                                " and o.state = 0 and o.review is null),"
                                " not exists (select from charging.connector o where " SAME_CONNECTOR "),"
-                               " e.session_id::text, e.transaction_id, e.auth_status, e.parent_uid"
+                               " e.session_id::text, e.transaction_id, e.auth_status, e.parent_uid,"
+                               " exists (select from charging.reservation r where r.station_id = i.station_id"
+                               " and r.state in (0, 1))"
                                " from unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::timestamptz[],"
                                " $6::bigint[]) with ordinality"
                                " as i (station_id, epoch, token_uid, connector_id, at, meter_wh, n)"
@@ -82,7 +85,18 @@ static const char facts_sql[] =
                                                                              "e.started_at) = i.at"
                                                                              " and e.meter_start_wh = i.meter_wh"
                                                                              " order by i.n";
-enum { N = TOKEN_COLUMN_COUNT, LOCATION, OTHERS, OPEN, CONNECTOR_MISSING, SESSION, TRANSACTION, STATUS, PARENT };
+enum {
+        N = TOKEN_COLUMN_COUNT,
+        LOCATION,
+        OTHERS,
+        OPEN,
+        CONNECTOR_MISSING,
+        SESSION,
+        TRANSACTION,
+        STATUS,
+        PARENT,
+        RESERVED
+};
 
 static BB_AWAIT bb_err facts_select(struct report *const *reports, size_t count, bb_rows **ret)
 {
@@ -149,6 +163,7 @@ static void fresh_add(const struct charging *c, struct start_item *item, const b
                 .open_before = bb_row_int(rows, row, OPEN, 0),
                 .connector_missing = bb_row_int(rows, row, CONNECTOR_MISSING, 0) && s->connector_id >= 1 &&
                                      s->connector_id <= CONNECTOR_MAX,
+                .reserved = s->reservation_id != 0 || bb_row_int(rows, row, RESERVED, 0),
                 .session_id = bb_uuid(),
         };
         f->doubt = start_doubt(f->authorization.status, s->connector_id, s->at_ms, s->meter_wh, s->now_ms);
@@ -220,7 +235,32 @@ static bb_str started_payload(const struct fresh *f)
         return bb_json_text(payload);
 }
 
-static struct bb_stmt events_stmt(struct charging *c, const struct fresh *fresh, size_t count)
+/* What those mean for reservations that have to do with any. */
+static BB_AWAIT bb_err reserved_match(const struct fresh *fresh, size_t count, struct reservation_start **ret,
+                                      size_t *ret_count)
+{
+        struct reservation_start *starts = BB_NEW_ARRAY(struct reservation_start, count + 1);
+        size_t n = 0;
+
+        for (size_t i = 0; i < count; i++) {
+                const struct start *s = fresh[i].start;
+
+                if (fresh[i].reserved)
+                        starts[n++] = (struct reservation_start){.station_id = s->who->station_id,
+                                                                 .token_uid = s->token_uid,
+                                                                 .parent_uid = fresh[i].authorization.parent_uid,
+                                                                 .session_id = fresh[i].session_id,
+                                                                 .connector_id = s->connector_id,
+                                                                 .reservation_id = s->reservation_id,
+                                                                 .at_ms = s->at_ms};
+        }
+        *ret = starts;
+        *ret_count = n;
+        return reservations_match(starts, n);
+}
+
+static struct bb_stmt events_stmt(struct charging *c, const struct fresh *fresh, size_t count,
+                                  const struct reservation_start *reserved, size_t reserved_count)
 {
         struct bb_new_event *events = BB_NEW_ARRAY(struct bb_new_event, EVENTS_A_START * count + 1);
         size_t n = 0;
@@ -236,6 +276,7 @@ static struct bb_stmt events_stmt(struct charging *c, const struct fresh *fresh,
                 if (f->open_before > 0)
                         n += (size_t)review_event(c, station_id, BB_NONE, review_overlap, &events[n]);
         }
+        n += reservations_use_events(reserved, reserved_count, &events[n]);
         return bb_event_list_stmt(events, n);
 }
 
@@ -344,9 +385,11 @@ static int wants_overlap(const struct fresh *f)
 static BB_AWAIT bb_err sessions_write(struct charging *c, const struct fresh *fresh, size_t count)
 {
         struct bb_param missing[3], overlaps[4];
-        struct bb_stmt stmts[5];
-        size_t n = 0;
+        struct bb_stmt stmts[6];
+        struct reservation_start *reserved;
+        size_t n = 0, reserved_count;
 
+        TRY(reserved_match(fresh, count, &reserved, &reserved_count));
         stmts[n++] = insert_stmt(fresh, count);
         if (places(fresh, count, wants_connector, missing) > 0)
                 stmts[n++] = (struct bb_stmt){
@@ -367,7 +410,8 @@ static BB_AWAIT bb_err sessions_write(struct charging *c, const struct fresh *fr
                         .params = overlaps,
                         .param_count = 4};
         }
-        stmts[n++] = events_stmt(c, fresh, count);
+        n += reservations_use_stmt(reserved, reserved_count, &stmts[n]);
+        stmts[n++] = events_stmt(c, fresh, count, reserved, reserved_count);
         return bb_db_run(stmts, n, NULL);
 }
 

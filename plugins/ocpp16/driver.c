@@ -2,6 +2,7 @@
  *
  * The contract station_driver/1: commands to a station, wherever it is connected.
  */
+#include "capability.h"
 #include "commands.h"
 #include "configuration.h"
 #include "journal.h"
@@ -119,6 +120,49 @@ static BB_AWAIT bb_err driver_confirm(bb_tenant *tenant, bb_str id, bb_str actio
         return BB_OK;
 }
 
+/* OCPP 1.6 §5.13. Connector 0 is asked for where the station's ReserveConnectorZeroSupported does not exclude it. */
+static BB_AWAIT bb_err driver_reserve(bb_tenant *tenant, const struct bb_reservation *r, struct bb_command_result *ret)
+{
+        struct ocpp_tenant *owner = bb_tenant_state(tenant);
+        struct reserve_now_req m = {.present = 1u << RESERVE_CONNECTOR | 1u << RESERVE_EXPIRY | 1u << RESERVE_ID_TAG |
+                                               1u << RESERVE_ID,
+                                    .connector_id = r->connector_id,
+                                    .expiry_date = r->expires_ms,
+                                    .id_tag = r->token_uid,
+                                    .parent_id_tag = r->parent_uid,
+                                    .reservation_id = r->id};
+        struct bb_station known = {.present = 0};
+        struct capability can;
+
+        if (owner == NULL)
+                return BB_E_NOT_FOUND;
+        if (r->parent_uid.len > 0)
+                m.present |= 1u << RESERVE_PARENT;
+        if (r->connector_id == 0) {
+                TRY(charging->station_get(r->station_id, &known));
+                TRY(capability_get(owner, r->station_id, known.boot_ms, &can));
+                if (can.reserve_zero == 0) {
+                        ret->outcome = BB_COMMAND_INVALID;
+                        ret->fault_path = BB_STR("/connector_id");
+                        ret->error_text =
+                                BB_STR("the station's ReserveConnectorZeroSupported is false: a connector of 1 "
+                                       "or above must be named");
+                        return BB_OK;
+                }
+        }
+        return driver_command(tenant, r->station_id, BB_STR("ReserveNow"), bb_shape_encode(&ReserveNowRequest, &m), 0,
+                              ret);
+}
+
+static BB_AWAIT bb_err driver_unreserve(bb_tenant *tenant, bb_str id, int64_t reservation_id,
+                                        struct bb_command_result *ret)
+{
+        struct cancel_reservation_req m = {.present = 1, .reservation_id = reservation_id};
+
+        return driver_command(tenant, id, BB_STR("CancelReservation"), bb_shape_encode(&CancelReservationRequest, &m),
+                              0, ret);
+}
+
 const struct bb_station_driver_ops driver_ops = {.size = sizeof(driver_ops),
                                                  .protocol = SUBPROTOCOL,
                                                  .command = driver_command,
@@ -128,4 +172,6 @@ const struct bb_station_driver_ops driver_ops = {.size = sizeof(driver_ops),
                                                  .prepare = driver_prepare,
                                                  .send = driver_send,
                                                  .effects = driver_effects,
-                                                 .confirm = driver_confirm};
+                                                 .confirm = driver_confirm,
+                                                 .reserve = driver_reserve,
+                                                 .unreserve = driver_unreserve};

@@ -46,13 +46,45 @@ static BB_AWAIT bb_err configuration_change_keep(struct station *st, const void 
         return list_keep(st, request, answer);
 }
 
+/* The answers of ReserveNow and their names, in the order of the shape (§7.40). */
+static BB_AWAIT bb_err reserve_keep(struct station *st, const void *request, const void *answer)
+{
+        static const char *const names[] = {"Accepted", "Faulted", "Occupied", "Rejected", "Unavailable"};
+        const struct reserve_now_req *m = request;
+        const struct answer_status *a = answer;
+        const struct bb_reservation r = {.id = m->reservation_id,
+                                         .station_id = bb_str_dup(station_id(st)),
+                                         .connector_id = m->connector_id,
+                                         .token_uid = m->id_tag,
+                                         .parent_uid = m->parent_id_tag,
+                                         .expires_ms = m->expiry_date,
+                                         .state = a->status == 0 ? BB_RESERVATION_ACTIVE : BB_RESERVATION_REFUSED,
+                                         .answer = bb_cstr(names[a->status])};
+
+        return BB_HAS(charging, reservation_told) ? charging->reservation_told(&r) : BB_OK;
+}
+
+/* §5.1: "Rejected" is that the station has none by this id. */
+static BB_AWAIT bb_err cancel_keep(struct station *st, const void *request, const void *answer)
+{
+        const struct cancel_reservation_req *m = request;
+        const struct answer_status *a = answer;
+
+        if (!BB_HAS(charging, reservation_gone))
+                return BB_OK;
+        return charging->reservation_gone(bb_str_dup(station_id(st)), m->reservation_id,
+                                          a->status == 0 ? BB_STR("Accepted") : BB_STR("Rejected"));
+}
+
 static const struct {
         const char *action;
         bb_err (*keep)(struct station *, const void *request, const void *answer);
 } keepers[] = {
+        {"CancelReservation", cancel_keep},
         {"ChangeConfiguration", configuration_change_keep},
         {"GetConfiguration", configuration_read_keep},
         {"GetLocalListVersion", list_keep},
+        {"ReserveNow", reserve_keep},
         {"SendLocalList", list_keep},
 };
 

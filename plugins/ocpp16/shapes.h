@@ -242,6 +242,7 @@ struct reserve_now_req {
         int64_t connector_id, expiry_date, reservation_id;
         bb_str id_tag, parent_id_tag;
 };
+enum { RESERVE_CONNECTOR, RESERVE_EXPIRY, RESERVE_ID_TAG, RESERVE_PARENT, RESERVE_ID };
 struct local_list_entry {
         uint64_t present;
         bb_str id_tag;

@@ -81,6 +81,12 @@ IS(BB_SESSION_OPEN, 0);
 IS(BB_SESSION_ENDED, 1);
 IS(BB_SESSION_REVIEW, 2);
 IS(BB_SESSION_CLOSED, 3);
+IS(BB_RESERVATION_REQUESTED, 0);
+IS(BB_RESERVATION_ACTIVE, 1);
+IS(BB_RESERVATION_USED, 2);
+IS(BB_RESERVATION_CANCELLED, 3);
+IS(BB_RESERVATION_EXPIRED, 4);
+IS(BB_RESERVATION_REFUSED, 5);
 IS(BB_STATION_SET_NAME, 1);
 IS(BB_STATION_SET_LOCATION, 2);
 IS(BB_STATION_SET_PASSWORD, 4);
@@ -200,6 +206,21 @@ AT(bb_session, settled_by, 296, bb_str);
 AT(bb_session, settled_note, 312, bb_str);
 AT(bb_session, settled_ms, 328, int64_t);
 AT(bb_session, version, 336, int64_t);
+
+EXACTLY(bb_reservation, 216);
+AT(bb_reservation, present, 0, uint64_t);
+AT(bb_reservation, id, 8, int64_t);
+AT(bb_reservation, station_id, 16, bb_str);
+AT(bb_reservation, connector_id, 32, int64_t);
+AT(bb_reservation, token_uid, 40, bb_str);
+AT(bb_reservation, parent_uid, 56, bb_str);
+AT(bb_reservation, expires_ms, 72, int64_t);
+AT(bb_reservation, state, 80, int32_t);
+AT(bb_reservation, answer, 88, bb_str);
+AT(bb_reservation, session_id, 104, bb_str);
+AT(bb_reservation, conflict_session_id, 120, bb_str);
+AT(bb_reservation, created_ms, 136, int64_t);
+AT(bb_reservation, ended_ms, 144, int64_t);
 
 EXACTLY(bb_sample, 136);
 AT(bb_sample, at_ms, 0, int64_t);
@@ -333,7 +354,12 @@ AT(bb_session_filter, open, 48, int32_t);
 AT(bb_session_filter, from_ms, 56, int64_t);
 AT(bb_session_filter, to_ms, 64, int64_t);
 
-AT_LEAST(bb_charging_ops, 304);
+EXACTLY(bb_reservation_filter, 72);
+AT(bb_reservation_filter, station_id, 0, bb_str);
+AT(bb_reservation_filter, token_uid, 16, bb_str);
+AT(bb_reservation_filter, live, 32, int32_t);
+
+AT_LEAST(bb_charging_ops, 352);
 AT(bb_charging_ops, size, 0, uint32_t);
 AT(bb_charging_ops, admit, 8, bb_err (*)(const struct bb_admit *, struct bb_admitted *ret));
 AT(bb_charging_ops, online, 16, bb_err (*)(const struct bb_station_ref *, bb_str remote));
@@ -372,6 +398,12 @@ AT(bb_charging_ops, command, 272, bb_err (*)(bb_str actor, bb_str station_id, bb
 AT(bb_charging_ops, refused, 280, bb_err (*)(const struct bb_admit *, int32_t verdict, bb_str detail));
 AT(bb_charging_ops, review_list, 288, bb_err (*)(bb_str after, size_t limit, struct bb_aside **ret, size_t *ret_count));
 AT(bb_charging_ops, token_verdicts, 296, bb_err (*)(bb_str of, bb_str after, size_t limit, struct bb_token_verdict **ret, size_t *ret_count));
+AT(bb_charging_ops, reserve, 304, bb_err (*)(bb_str actor, const struct bb_reservation *, struct bb_command_result *ret_result, struct bb_reservation *ret));
+AT(bb_charging_ops, reservation_cancel, 312, bb_err (*)(bb_str actor, int64_t id, struct bb_command_result *ret_result, struct bb_reservation *ret));
+AT(bb_charging_ops, reservation_get, 320, bb_err (*)(int64_t id, struct bb_reservation *ret));
+AT(bb_charging_ops, reservation_list, 328, bb_err (*)(const struct bb_reservation_filter *, int64_t after, size_t limit, struct bb_reservation **ret, size_t *ret_count));
+AT(bb_charging_ops, reservation_told, 336, bb_err (*)(const struct bb_reservation *));
+AT(bb_charging_ops, reservation_gone, 344, bb_err (*)(bb_str station_id, int64_t id, bb_str answer));
 
 IS(BB_KEY_OTHER, 0);
 IS(BB_KEY_RSA, 1);
@@ -979,7 +1011,7 @@ AT(bb_confirmation, size, 0, uint32_t);
 AT(bb_confirmation, verdict, 4, int32_t);
 AT(bb_confirmation, text, 8, bb_str);
 
-AT_LEAST(bb_station_driver_ops, 80);
+AT_LEAST(bb_station_driver_ops, 96);
 AT(bb_station_driver_ops, size, 0, uint32_t);
 AT(bb_station_driver_ops, protocol, 8, const char *);
 AT(bb_station_driver_ops, command, 16, bb_err (*)(bb_tenant *, bb_str station_id, bb_str action, const bb_json *payload, int64_t timeout_ms, struct bb_command_result *ret));
@@ -990,6 +1022,8 @@ AT(bb_station_driver_ops, prepare, 48, bb_err (*)(bb_tenant *, bb_str action, co
 AT(bb_station_driver_ops, send, 56, bb_err (*)(bb_tenant *, const struct bb_command *, struct bb_command_result *ret));
 AT(bb_station_driver_ops, effects, 64, bb_err (*)(bb_tenant *, bb_str action, const bb_json *payload, const bb_json *answer, struct bb_effect_plan *ret));
 AT(bb_station_driver_ops, confirm, 72, bb_err (*)(bb_tenant *, bb_str station_id, bb_str action, const bb_json *payload, struct bb_confirmation *ret));
+AT(bb_station_driver_ops, reserve, 80, bb_err (*)(bb_tenant *, const struct bb_reservation *, struct bb_command_result *ret));
+AT(bb_station_driver_ops, unreserve, 88, bb_err (*)(bb_tenant *, bb_str station_id, int64_t reservation_id, struct bb_command_result *ret));
 
 IS(BB_OK, 0);
 IS(BB_E_INVALID, -1);

@@ -58,6 +58,15 @@ enum {
         BB_SESSION_CLOSED = 3 /* by a rule or an operator; its stop may still come, and it has no account yet */
 };
 
+enum {
+        BB_RESERVATION_REQUESTED = 0, /* the station has not answered (yet): it may hold it */
+        BB_RESERVATION_ACTIVE = 1,
+        BB_RESERVATION_USED = 2,
+        BB_RESERVATION_CANCELLED = 3,
+        BB_RESERVATION_EXPIRED = 4,
+        BB_RESERVATION_REFUSED = 5 /* by the station: `answer` */
+};
+
 struct bb_location {
         uint64_t present;
         bb_str id, name, address, city, postal_code, country; /* country: ISO 3166-1 alpha-3, as OCPI has it */
@@ -152,6 +161,22 @@ struct bb_session {
         bb_str settled_by, settled_note; /* who decided about it, and why */
         int64_t settled_ms;
         int64_t version;
+        uint64_t room[8];
+};
+
+struct bb_reservation {
+        uint64_t present;
+        int64_t id; /* OCPP's reservationId: int32 */
+        bb_str station_id;
+        int64_t connector_id; /* 0: any connector of the station */
+        bb_str token_uid, parent_uid;
+        int64_t expires_ms;
+        int32_t state; /* BB_RESERVATION_… */
+        int32_t reserved;
+        bb_str answer;              /* the station's word: "Accepted", "Occupied" */
+        bb_str session_id;          /* that used it */
+        bb_str conflict_session_id; /* of another token that charges on the reserved connector */
+        int64_t created_ms, ended_ms;
         uint64_t room[8];
 };
 
@@ -288,6 +313,13 @@ struct bb_session_filter {
         uint64_t room[4];
 };
 
+struct bb_reservation_filter {
+        bb_str station_id, token_uid;
+        int32_t live; /* -1: both */
+        int32_t reserved;
+        uint64_t room[4];
+};
+
 struct bb_charging_ops {
         uint32_t size;
         uint32_t reserved;
@@ -367,6 +399,25 @@ struct bb_charging_ops {
         /* Tokens by uid; `of`: this one and those whose parent it is, BB_NONE: all. For lists that stations keep. */
         bb_err (*token_verdicts)(bb_str of, bb_str after, size_t limit, struct bb_token_verdict **ret,
                                  size_t *ret_count);
+
+        /* Reservations. `reserve` takes station, connector, token, parent (BB_NONE: the token's own) and expiry, asks
+         * the station, and gives back what became of both; when the command's outcome is that nothing was sent, nothing
+         * is kept. BB_E_NOT_FOUND: no such station. BB_E_DENIED: the token may not charge. BB_E_EXISTS: the connector
+         * is reserved. BB_E_LIMIT: no connector would be left for somebody who has reserved any. */
+        bb_err (*reserve)(bb_str actor, const struct bb_reservation *, struct bb_command_result *ret_result,
+                          struct bb_reservation *ret);
+        /* Asks the station to let go. BB_E_CONFLICT: it has ended already. One that the station does not know of is
+         * cancelled as well. */
+        bb_err (*reservation_cancel)(bb_str actor, int64_t id, struct bb_command_result *ret_result,
+                                     struct bb_reservation *ret);
+        bb_err (*reservation_get)(int64_t id, struct bb_reservation *ret);
+        /* Newest first. `after` is the id of one, 0: from the start; BB_E_INVALID: there is none by this id. */
+        bb_err (*reservation_list)(const struct bb_reservation_filter *, int64_t after, size_t limit,
+                                   struct bb_reservation **ret, size_t *ret_count);
+        /* From drivers: a station answered `answer` to a reservation, whoever asked it; state ACTIVE or REFUSED. And: a
+         * station let go of one. */
+        bb_err (*reservation_told)(const struct bb_reservation *);
+        bb_err (*reservation_gone)(bb_str station_id, int64_t id, bb_str answer);
 };
 
 /* Durable events of this contract: topic, key, and the members of the payload. Those with "?" are left out when there
@@ -387,6 +438,12 @@ struct bb_charging_ops {
  *                                       its stop came after a rule had closed it
  *   session.review         station id   station_id, session_id?, reason; of one station a few a minute at most:
  *                                       review_list has every report
+ *   reservation.created    id           reservation_id, station_id, connector_id, token_uid, expires_at; those of
+ *                                       reservation.* are all the same:
+ *   reservation.used       id           … session_id
+ *   reservation.overridden id           … session_id: another token charges on the reserved connector
+ *   reservation.expired    id           …
+ *   reservation.cancelled  id           …
  *   token.changed          uid          uid: made or changed
  *   token.deleted          uid          uid
  *   cdr.created            session id   cdr_id, session_id; after session.ended, but not for a session with a review

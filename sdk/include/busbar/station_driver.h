@@ -116,6 +116,8 @@ struct bb_confirmation {
         uint64_t room[4];
 };
 
+struct bb_reservation; /* charging.h */
+
 struct bb_station_driver_ops {
         uint32_t size;
         uint32_t reserved;
@@ -145,6 +147,13 @@ struct bb_station_driver_ops {
          * written that is so already, and for BB_EFFECT_CONFIRMED. */
         BB_AWAIT bb_err (*confirm)(bb_tenant *, bb_str station_id, bb_str action, const bb_json *payload,
                                    struct bb_confirmation *ret);
+
+        /* Reservations; a driver may leave them out (NULL). BB_COMMAND_ANSWERED: `answer` has the station's word as
+         * member "status", "Accepted" when it holds the reservation, or has let go of it. BB_COMMAND_INVALID:
+         * fault_path is that of a member of struct bb_reservation. */
+        BB_AWAIT bb_err (*reserve)(bb_tenant *, const struct bb_reservation *, struct bb_command_result *ret);
+        BB_AWAIT bb_err (*unreserve)(bb_tenant *, bb_str station_id, int64_t reservation_id,
+                                     struct bb_command_result *ret);
 };
 
 #endif
