@@ -14,7 +14,6 @@
 
 #define END_CHECK_MS 50
 #define SETTLED_CHECK_MS 50
-#define STOP_MOST_MS 8000  /* for the last StopTransactions */
 #define CLOSE_MOST_MS 8000 /* for closing handshakes */
 #define IMPATIENT_MS 1500  /* a second signal after this means at once; sooner it is a shell that sends two */
 
@@ -40,7 +39,7 @@ static void on_end_check(evutil_socket_t fd, short what, void *arg)
                 open += st->ws != NULL || st->second_ws != NULL;
                 unsent += st->link == LINK_UP && (st->in_flight != NULL || st->queued > 0);
         }
-        if (!closing && (unsent == 0 || taken > STOP_MOST_MS)) {
+        if (!closing && (unsent == 0 || taken > options.drain_s * 1000)) {
                 closing = 1;
                 end_begun = time_mono_ms();
                 for (int64_t i = 0; i < options.stations; i++)

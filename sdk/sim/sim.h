@@ -33,7 +33,7 @@ enum { BENCH_NONE, BENCH_HEARTBEAT, BENCH_METER_VALUES, BENCH_MIX, BENCH_SESSION
 
 struct options {
         const char *url, *prefix, *password, *password_file, *ca_file, *journal, *bench_action, *replay, *station;
-        int64_t stations, first_index, seed, duration_s, stats_s, timeout_s, bench_every_s;
+        int64_t stations, first_index, seed, duration_s, stats_s, timeout_s, drain_s, bench_every_s;
         double rate, ramp;
         int share[PROFILE_COUNT];
         int bench, stats, quiet, abandon, until_settled;

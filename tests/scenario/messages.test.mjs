@@ -4,8 +4,8 @@
 // to break it. What the schema forbids gets the error that OCPP-J prescribes, or 422 with the pointer, and goes no further.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { now, theStage } from './actors.mjs';
-import { resolve, schemas } from './schema.mjs';
+import { theStage } from './actors.mjs';
+import { made, resolve, schemas } from './schema.mjs';
 
 // What the schema cannot say: least and most are laid over what is made from it; owed are faults that are refused although
 // the member is optional, since without it nobody can tell what is owed.
@@ -25,21 +25,6 @@ const money = new Set(['MeterValues', 'StartTransaction', 'StopTransaction']);
 const { operator, connect } = theStage({
   tenants: { north: { plugins: { identity: {}, charging: {}, ocpp16: { onboarding: 'accept', messages_per_second: 10000 }, admin: {} } } },
 });
-
-const texts = { 'date-time': () => now(), uri: () => 'https://files.test/a' };
-
-/** A payload with all members (most) or with the required ones alone. */
-function made(schema, most, top = schema) {
-  schema = resolve(schema, top);
-  if (schema.type === 'object') {
-    const names = most ? Object.keys(schema.properties ?? {}) : (schema.required ?? []);
-    return Object.fromEntries(Object.keys(schema.properties ?? {}).filter((n) => names.includes(n)).map((n) => [n, made(schema.properties[n], most, top)]));
-  }
-  if (schema.type === 'array') return Array.from({ length: most ? 2 : 1 }, () => made(schema.items, most, top));
-  if (schema.enum) return schema.enum[most ? schema.enum.length - 1 : 0];
-  if (schema.type === 'string') return texts[schema.format]?.() ?? '7'.repeat(most ? Math.min(schema.maxLength ?? 20, 200) : 1);
-  return { integer: most ? 3 : 1, number: 16.5, boolean: true }[schema.type];
-}
 
 /** Each single way to break a payload: [what, payload, JSON pointer, the error of OCPP-J, whether the member is required]. */
 function* broken(schema, payload, top = schema, rebuild = (p) => p, at = '', needed = true) {

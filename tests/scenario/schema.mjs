@@ -29,6 +29,21 @@ function orderFaults(value, schema, top, at = '') {
   ];
 }
 
+const texts = { 'date-time': () => new Date().toISOString(), uri: () => 'https://files.test/a' };
+
+/** A payload with all members (most) or with the required ones alone. */
+export function made(schema, most, top = schema) {
+  schema = resolve(schema, top);
+  if (schema.type === 'object') {
+    const names = most ? Object.keys(schema.properties ?? {}) : (schema.required ?? []);
+    return Object.fromEntries(Object.keys(schema.properties ?? {}).filter((n) => names.includes(n)).map((n) => [n, made(schema.properties[n], most, top)]));
+  }
+  if (schema.type === 'array') return Array.from({ length: most ? 2 : 1 }, () => made(schema.items, most, top));
+  if (schema.enum) return schema.enum[most ? schema.enum.length - 1 : 0];
+  if (schema.type === 'string') return texts[schema.format]?.() ?? '7'.repeat(most ? Math.min(schema.maxLength ?? 20, 200) : 1);
+  return { integer: most ? 3 : 1, number: 16.5, boolean: true }[schema.type];
+}
+
 /** What is wrong with a payload: name is Action.req or Action.conf. */
 export function payloadFaults(name, payload) {
   const schema = schemas.get(name);
@@ -53,8 +68,9 @@ export function frameFaults(text, actionOf) {
   if (/\s/.test(text.replace(/"(?:[^"\\]|\\.)*"/g, '""'))) return ['blanks between its tokens'];
   const frame = JSON.parse(text);
   const [type, id] = frame;
-  if (!Array.isArray(frame) || typeof id !== 'string' || id.length === 0 || id.length > 36) return ['no type and id'];
+  if (!Array.isArray(frame) || typeof id !== 'string') return ['no type and id'];
   if (type === 4) return errorFaults(frame);
+  if (type === 2 && (id.length === 0 || id.length > 36)) return ['a message id has 1 to 36 characters']; // an answer echoes any
   if (type === 2) return frame.length === 4 ? payloadFaults(`${frame[2]}.req`, frame[3]) : ['a CALL has four elements'];
   if (type !== 3 || frame.length !== 3) return ['neither CALL nor CALLRESULT nor CALLERROR'];
   const action = actionOf(id);
