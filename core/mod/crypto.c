@@ -425,4 +425,7 @@ const struct bb_crypto_ops crypto_ops = {
         .certificate_issue = x509_issue,
         .certificate_verify = x509_verify,
         .revocation_list = x509_revocation_list,
+        .hash_new = crypto_hash_new,
+        .hash_add = crypto_hash_add,
+        .hash_end = crypto_hash_end,
 };

@@ -17,6 +17,10 @@ void crypto_set_master_key(const uint8_t key[CRYPTO_KEY_BYTES]);
 void crypto_close(void); /* wipes it */
 
 void crypto_sha256(bb_str data, uint8_t ret_digest[32]);
+/* crypto_hash.c */
+struct bb_hash *crypto_hash_new(void);
+void crypto_hash_add(struct bb_hash *, bb_str);
+void crypto_hash_end(struct bb_hash *, uint8_t ret_digest[32]);
 /* HMAC-SHA256 of what the table's `mac` does, with the tenant given (BB_NONE: the host's own). */
 bb_err crypto_derive(const char *use, const char *purpose, bb_str tenant, uint8_t ret_key[CRYPTO_KEY_BYTES]);
 

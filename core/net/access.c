@@ -54,6 +54,13 @@ static int32_t final_status(const struct bb_request *req)
         return http_replied(req->wire) ? 101 : 0;
 }
 
+static bb_str path_shown(const struct bb_request *req)
+{
+        if (req->route != NULL && (req->route->flags & BB_ROUTE_SECRET_PATH))
+                return BB_NONE;
+        return str_sub(req->raw_path, 0, 200);
+}
+
 void access_end(struct bb_request *req, bb_err err)
 {
         const char *route = req->route != NULL ? req->route->path : NO_ROUTE;
@@ -70,8 +77,8 @@ void access_end(struct bb_request *req, bb_err err)
                       1);
         /* The query is left out: it may carry what is nobody's business. */
         bb_log(status >= 500 ? BB_INFO : BB_DEBUG, "http.request", NULL, bb_kv_str("method", req->wire->method),
-               bb_kv_str("path", str_sub(req->raw_path, 0, 200)), bb_kv_cstr("route", route),
-               bb_kv_int("status", status), bb_kv_int("bytes", req->response.sent_bytes), bb_kv_int("duration_us", us),
+               bb_kv_str("path", path_shown(req)), bb_kv_cstr("route", route), bb_kv_int("status", status),
+               bb_kv_int("bytes", req->response.sent_bytes), bb_kv_int("duration_us", us),
                bb_kv_str("remote", req->remote), bb_kv_str("actor", actor),
                bb_kv_err(req->response.has_problem && req->response.problem.err < 0 ? req->response.problem.err : err),
                bb_kv_cstr("code", req->response.has_problem ? req->response.problem.code : NULL),

@@ -90,6 +90,10 @@ struct exchange {
         int64_t reply_left;  /* of the length that http_reply_begin announced; -1: none was */
         int32_t running;     /* the task is spawned */
         int32_t replied, ended, chunked_reply, no_body, keep, refusal;
+        /* A body that the handler reads. http1_body.c */
+        int32_t streamed, body_ended, continued, reading;
+        int64_t body_left; /* of a plain one */
+        int64_t body_taken, body_since_ms;
 };
 
 static inline struct exchange *exchange_of(const struct http_request *req)
@@ -108,10 +112,17 @@ void conn_gone(struct http_conn *);
 void conn_abort(struct http_conn *); /* the same with a reset */
 void conn_send(struct http_conn *, const void *, size_t);
 size_t conn_unsent(const struct http_conn *);
+/* Reads from the socket as long as not too much waits to be taken. */
+void conn_throttle(struct http_conn *);
 /* The answer is complete: the next request, or the end once all is sent. */
 void conn_answered(struct http_conn *, int32_t keep);
 /* Gives the socket away (to a WebSocket). The place in the listener's counts stays until conn_gone(). */
 struct bufferevent *conn_upgrade(struct http_conn *, struct bb_ws *);
+
+/* --- http1_body.c --- */
+int32_t body_stream_begin(struct exchange *);
+/* A connection with the rest of a body on it serves no other request. */
+int32_t body_is_unread(const struct exchange *);
 
 /* --- http1_reply.c --- */
 /* Answers what the wire found wrong and ends the connection. x may be NULL. */

@@ -32,8 +32,9 @@ struct http_request {
 
 /* What the router tells the wire as soon as the header block is there, before the body is read. */
 struct http_plan {
-        int64_t max_body;  /* a longer body: 413 without reading it */
-        int32_t websocket; /* the route wants an upgrade */
+        int64_t max_body;    /* a longer body: 413 without reading it */
+        int32_t websocket;   /* the route wants an upgrade */
+        int32_t stream_body; /* the handler reads it with http_request_read; max_body counts */
 };
 
 struct http_service {
@@ -50,6 +51,9 @@ struct http_service {
         struct tls_context *(*tls_select)(bb_str server_name, void *arg);
         void *arg;
 };
+
+/* The next bytes of a streamed body: one at least; *ret_count 0: its end. Only in the task of the request. */
+BB_AWAIT bb_err http_request_read(struct http_request *, void *buffer, size_t room, size_t *ret_count);
 
 /* Whole answer at once. Adds Date, Content-Length, Connection; for HEAD the body is left out by the wire. */
 void http_reply(struct http_request *, int32_t status, const struct bb_http_header *, size_t count, bb_str body);

@@ -258,6 +258,8 @@ static int32_t prepare_body(struct http_conn *c, struct exchange *x)
                 fault(c, &too_long);
                 return -1;
         }
+        if (x->plan.stream_body)
+                return body_stream_begin(x);
         if (expected <= 0 && !x->head.chunked)
                 return 0;
         c->state = CONN_BODY;
@@ -397,7 +399,7 @@ static int32_t discard(struct http_conn *c)
 }
 
 /* Back-pressure: what nobody takes is not read. */
-static void throttle(struct http_conn *c)
+void conn_throttle(struct http_conn *c)
 {
         size_t waiting = evbuffer_get_length(bufferevent_get_input(c->bev));
 
@@ -423,15 +425,22 @@ static void conn_process(struct http_conn *c)
         while (c->bev != NULL && steps[c->state] != NULL && steps[c->state](c) > 0)
                 ;
         if (c->bev != NULL)
-                throttle(c);
+                conn_throttle(c);
         drop_hold(c);
 }
 
 /* --- events --- */
 
+static void wake_reader(struct http_conn *c)
+{
+        if (c->x != NULL && c->x->reading)
+                task_wake(c->x->waiter);
+}
+
 static void on_read(struct bufferevent *bev, void *arg)
 {
         (void)bev;
+        wake_reader(arg);
         conn_process(arg);
 }
 
@@ -449,6 +458,7 @@ static void on_write(struct bufferevent *bev, void *arg)
 static void on_eof(struct http_conn *c)
 {
         c->peer_eof = 1;
+        wake_reader(c);
         /* The peer may have shut its side only: an answer under way is still sent. Over TLS libevent has ended both. */
         if (!c->is_tls && (c->state == CONN_HANDLING || c->state == CONN_FLUSH))
                 return;

@@ -65,7 +65,7 @@ static void add_connection(struct buf *out, struct exchange *x, int32_t status)
 {
         const struct http_conn *c = x->req.conn;
 
-        x->keep = x->keep && x->head.keep_alive && !c->listener->draining && !c->peer_eof;
+        x->keep = x->keep && x->head.keep_alive && !c->listener->draining && !c->peer_eof && !body_is_unread(x);
         if (status == 426) /* RFC 9110 §15.5.22 */
                 buf_print(out, "Connection: Upgrade%s\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
                           x->keep ? "" : ", close");

@@ -80,6 +80,12 @@ static bb_str get_body(const bb_request *req)
         return req->wire->body;
 }
 
+static BB_AWAIT bb_err read_body(bb_request *req, void *buffer, size_t room, size_t *ret_count)
+{
+        CHECK_REQUEST(req, BB_E_INVALID);
+        return request_read(req, buffer, room, ret_count);
+}
+
 static bb_str get_remote(const bb_request *req)
 {
         CHECK_REQUEST(req, BB_NONE);
@@ -166,6 +172,12 @@ static BB_AWAIT bb_err send_file(bb_response *res, const char *path, const char 
 {
         CHECK_RESPONSE(res, BB_E_INVALID);
         return response_file(res, path, content_type, download_name);
+}
+
+static void file_sent(const bb_response *res, int64_t *ret_from, int64_t *ret_count)
+{
+        *ret_from = is_response(res) ? res->file_from : 0;
+        *ret_count = is_response(res) ? res->sent_bytes : 0;
 }
 
 static bb_err stream_begin(bb_response *res, const char *content_type)
@@ -282,5 +294,7 @@ const struct bb_http_ops http_ops = {
         .fetch = client_fetch,
         .page = read_page,
         .send_page = send_page,
+        .read_body = read_body,
+        .file_sent = file_sent,
         .client_certificate = get_client_chain,
 };

@@ -134,7 +134,7 @@ static bb_json *content(const char *type, bb_json *schema)
 
 static bb_json *request_body(const struct description *d, const struct bb_route *route)
 {
-        if (route->flags & BB_ROUTE_RAW_BODY) {
+        if (route->flags & (BB_ROUTE_RAW_BODY | BB_ROUTE_STREAM_BODY)) {
                 if (strcmp(route->method, "GET") == 0 || strcmp(route->method, "DELETE") == 0)
                         return NULL;
                 return object_of("required", bb_json_new_bool(1), "content",

@@ -33,6 +33,7 @@ struct bb_response {
         } problem;
         bb_json *errors; /* of the problem */
         int64_t sent_bytes;
+        int64_t file_from; /* the first byte of a file that is sent */
 };
 
 struct request_pair {
@@ -89,6 +90,7 @@ bb_str request_param(const struct bb_request *, const char *name);
 bb_str request_query(const struct bb_request *, const char *name);
 bb_str request_base_url(const struct bb_request *);
 int32_t request_allowed(const struct bb_request *, const char *permission);
+BB_AWAIT bb_err request_read(struct bb_request *, void *buffer, size_t room, size_t *ret_count);
 void request_find_peer(struct bb_request *); /* remote and is_tls, after trusted proxies (forwarded.c) */
 
 /* --- response.c --- */

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/time.h"
 #include "net/request.h"
+#include "rt/task.h"
 
 #define LIST_LIMIT 200
 
@@ -134,6 +135,18 @@ bb_err request_check_query(struct bb_request *req)
 
 /* --- body --- */
 
+/* However long it takes: the wire ends what comes too slowly. */
+BB_AWAIT bb_err request_read(struct bb_request *req, void *buffer, size_t room, size_t *ret_count)
+{
+        enum { AFTERWARDS_MS = 60000 };
+        bb_err err;
+
+        task_set_timeout(0);
+        err = http_request_read(req->wire, buffer, room, ret_count);
+        task_set_timeout(AFTERWARDS_MS);
+        return err;
+}
+
 static int charset_is_utf8(bb_str parameter)
 {
         ptrdiff_t equals = str_find(parameter, '=');
@@ -202,7 +215,7 @@ bb_err request_check_body(struct bb_request *req)
         const struct bb_route *route = req->route;
         void *decoded;
 
-        if (route->flags & (BB_ROUTE_RAW_BODY | BB_ROUTE_WEBSOCKET))
+        if (route->flags & (BB_ROUTE_RAW_BODY | BB_ROUTE_STREAM_BODY | BB_ROUTE_WEBSOCKET))
                 return BB_OK;
         if (req->wire->body.len > 0 && !is_json_type(request_header(req, "content-type")))
                 return problem_set(&req->response, BB_E_INVALID, 415, "unsupported-media-type",

@@ -197,6 +197,7 @@ static BB_AWAIT bb_err send_opened(struct bb_response *res, int fd, const char *
         if (res->not_modified)
                 return BB_OK;
         TRY(choose_range(res, st.st_size, tag, &from, &length));
+        res->file_from = from;
         response_set_header(res, "Accept-Ranges", BB_STR("bytes"));
         if (download_name.len > 0)
                 response_set_header(res, "Content-Disposition", content_disposition(download_name));

@@ -180,9 +180,11 @@ static void plan(struct http_request *wire, struct http_plan *ret, void *arg)
         (void)arg;
         ret->max_body = DEFAULT_BODY;
         ret->websocket = 0;
+        ret->stream_body = 0;
         if (request_locate(req) == BB_OK) {
                 ret->max_body = req->route->max_body > 0 ? req->route->max_body : DEFAULT_BODY;
                 ret->websocket = (req->route->flags & BB_ROUTE_WEBSOCKET) != 0;
+                ret->stream_body = (req->route->flags & BB_ROUTE_STREAM_BODY) != 0;
         }
         wire->router = NULL; /* looked up again when the body is there */
 }

@@ -456,7 +456,7 @@ EXACTLY(bb_revoked, 40);
 AT(bb_revoked, serial, 0, bb_str);
 AT(bb_revoked, at_ms, 16, int64_t);
 
-AT_LEAST(bb_crypto_ops, 136);
+AT_LEAST(bb_crypto_ops, 160);
 AT(bb_crypto_ops, size, 0, uint32_t);
 AT(bb_crypto_ops, mac, 8, bb_err (*)(const char *purpose, bb_str data, uint8_t ret_mac[BB_MAC_BYTES]));
 AT(bb_crypto_ops, equal, 16, int32_t (*)(const void *a, const void *b, size_t bytes));
@@ -474,6 +474,9 @@ AT(bb_crypto_ops, key_check, 104, bb_err (*)(bb_str key, bb_str pem, bb_str *ret
 AT(bb_crypto_ops, certificate_issue, 112, bb_err (*)(const struct bb_certificate_order *, bb_str *ret_pem, struct bb_x509 *ret, bb_str *ret_why));
 AT(bb_crypto_ops, certificate_verify, 120, bb_err (*)(bb_str chain, bb_str roots, struct bb_x509 *ret, bb_str *ret_why));
 AT(bb_crypto_ops, revocation_list, 128, bb_err (*)(bb_str authority, bb_str authority_key, const struct bb_revoked *, size_t count, int64_t number, int64_t next_ms, bb_str *ret_pem, bb_str *ret_why));
+AT(bb_crypto_ops, hash_new, 136, bb_hash *(*)(void));
+AT(bb_crypto_ops, hash_add, 144, void (*)(bb_hash *, bb_str data));
+AT(bb_crypto_ops, hash_end, 152, void (*)(bb_hash *, uint8_t ret_digest[32]));
 
 IS(BB_P_NULL, 0);
 IS(BB_P_TEXT, 1);
@@ -608,6 +611,8 @@ IS(BB_ROUTE_LIST, 8);
 IS(BB_ROUTE_RAW_BODY, 16);
 IS(BB_ROUTE_IF_MATCH, 32);
 IS(BB_ROUTE_ENDLESS, 64);
+IS(BB_ROUTE_STREAM_BODY, 128);
+IS(BB_ROUTE_SECRET_PATH, 256);
 IS(BB_WS_TEXT, 1);
 IS(BB_WS_BINARY, 2);
 IS(BB_FETCH_FOREIGN, 1);
@@ -671,7 +676,7 @@ AT(bb_fetch_answer, body, 8, bb_str);
 AT(bb_fetch_answer, headers, 24, const struct bb_http_header *);
 AT(bb_fetch_answer, header_count, 32, size_t);
 
-AT_LEAST(bb_http_ops, 288);
+AT_LEAST(bb_http_ops, 304);
 AT(bb_http_ops, size, 0, uint32_t);
 AT(bb_http_ops, routes, 8, bb_err (*)(bb_plugin_ref *who, const struct bb_route *, size_t count, size_t stride));
 AT(bb_http_ops, method, 16, bb_str (*)(const bb_request *));
@@ -708,6 +713,8 @@ AT(bb_http_ops, fetch, 256, bb_err (*)(const struct bb_fetch *, struct bb_fetch_
 AT(bb_http_ops, page, 264, bb_err (*)(bb_request *, bb_response *, size_t *ret_limit, bb_str *ret_after));
 AT(bb_http_ops, send_page, 272, void (*)(bb_response *, bb_json *items, bb_str next));
 AT(bb_http_ops, client_certificate, 280, bb_str (*)(const bb_request *));
+AT(bb_http_ops, read_body, 288, bb_err (*)(bb_request *, void *buffer, size_t room, size_t *ret_count));
+AT(bb_http_ops, file_sent, 296, void (*)(const bb_response *, int64_t *ret_from, int64_t *ret_count));
 
 AT_LEAST(bb_net_ops, 64);
 AT(bb_net_ops, size, 0, uint32_t);

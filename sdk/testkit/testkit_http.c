@@ -15,7 +15,7 @@ struct bb_request {
         struct {
                 bb_str name, value;
         } params[MOST_PARAMS];
-        size_t param_count;
+        size_t param_count, taken; /* of the body, by bb_request_read */
         struct bb_response *res;
 };
 struct bb_response {
@@ -151,6 +151,21 @@ static void send_bytes(bb_response *res, const char *content_type, bb_str data)
 static void send_json(bb_response *res, const bb_json *value)
 {
         send_bytes(res, "application/json", bb_json_text(value));
+}
+/* A few bytes a call, as a slow caller would send them. */
+static bb_err read_body(bb_request *r, void *buffer, size_t room, size_t *ret_count)
+{
+        size_t left = r->body.len - r->taken, piece = left < 7 ? left : 7;
+
+        *ret_count = piece < room ? piece : room;
+        memcpy(buffer, r->body.ptr + r->taken, *ret_count);
+        r->taken += *ret_count;
+        return BB_OK;
+}
+static void file_sent(const bb_response *res, int64_t *ret_from, int64_t *ret_count)
+{
+        *ret_from = 0;
+        *ret_count = (int64_t)res->body.len;
 }
 static bb_err send_file(bb_response *res, const char *path, const char *content_type, bb_str download_name)
 {
@@ -323,7 +338,9 @@ const struct bb_http_ops testkit_http_ops = {.size = sizeof(testkit_http_ops),
                                              .ws_connect = ws_connect,
                                              .fetch = fetch,
                                              .page = read_page,
-                                             .send_page = send_page};
+                                             .send_page = send_page,
+                                             .read_body = read_body,
+                                             .file_sent = file_sent};
 const struct bb_http_ops *bb_http_ = &testkit_http_ops;
 
 static const struct bb_route *find_route(struct bb_request *req)
@@ -339,7 +356,7 @@ static bb_err answer(struct bb_request *req, const struct bb_route *route)
 {
         if (route == NULL)
                 return BB_E_NOT_FOUND;
-        if (route->request != NULL && !(route->flags & BB_ROUTE_RAW_BODY))
+        if (route->request != NULL && !(route->flags & (BB_ROUTE_RAW_BODY | BB_ROUTE_STREAM_BODY)))
                 TRY(decode(req, route->request, bb_alloc(route->request->struct_size), &last));
         return route->handle(req, &last);
 }

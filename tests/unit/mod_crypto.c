@@ -77,12 +77,19 @@ static void test_known_answers(void **state)
                                                {"foob", "Zm9vYg=="},
                                                {"fooba", "Zm9vYmE="},
                                                {"foobar", "Zm9vYmFy"}};
-        uint8_t digest[32];
+        uint8_t digest[32], pieces[32];
+        bb_hash *hash;
         bb_str back;
 
         (void)state;
         crypto_ops.sha256(BB_STR("abc"), digest);
         assert_hex(digest, 32, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        hash = crypto_ops.hash_new();
+        crypto_ops.hash_add(hash, BB_STR("a"));
+        crypto_ops.hash_add(hash, BB_NONE);
+        crypto_ops.hash_add(hash, BB_STR("bc"));
+        crypto_ops.hash_end(hash, pieces);
+        assert_memory_equal(digest, pieces, sizeof(digest));
         crypto_ops.sha256(BB_NONE, digest);
         assert_hex(digest, 32, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         for (size_t i = 0; i < BB_COUNT(pairs); i++) {

@@ -19,10 +19,18 @@ static int slow_go, handled;
 static struct task *slow_task;
 static char seen_host[64], seen_header[64], seen_target[128];
 
+static bb_err read_result;
+static size_t read_bytes;
+static int read_go, read_all;
+
 static void plan(struct http_request *req, struct http_plan *ret, void *arg)
 {
         (void)arg;
         ret->max_body = plan_max_body;
+        ret->stream_body = bb_str_is(req->target, "/reads") || bb_str_is(req->target, "/waits") ||
+                           bb_str_is(req->target, "/declines");
+        if (bb_str_is(req->target, "/waits"))
+                ret->max_body = 64 << 20;
         if (bb_str_is(req->target, "/refuses-bodies"))
                 ret->max_body = 0;
         if (bb_str_is(req->target, "/big"))
@@ -66,6 +74,32 @@ static void handle_slow(struct http_request *req)
         http_reply(req, 200, NULL, 0, BB_STR("slow"));
 }
 
+/* Answers with what it read, or with how much when that is long. */
+static void handle_reading(struct http_request *req)
+{
+        _cleanup_buf_ struct buf all = {0};
+        char piece[50];
+        size_t count;
+
+        read_bytes = 0;
+        read_all = 0;
+        do {
+                while (bb_str_is(req->target, "/waits") && !read_go && task_park(20) != BB_E_CANCELED)
+                        ;
+                read_result = http_request_read(req, piece, sizeof(piece), &count);
+                if (read_bytes < 1000)
+                        buf_add(&all, piece, count);
+                read_bytes += count;
+        } while (read_result == BB_OK && count > 0);
+        read_all = 1;
+        if (read_result < 0)
+                http_reply(req, 400, NULL, 0, bb_print("error %d", read_result));
+        else if (read_bytes > 1000)
+                http_reply(req, 200, NULL, 0, bb_print("%zu bytes", read_bytes));
+        else
+                http_reply(req, 200, NULL, 0, bb_print("<%.*s>", BB_FMT(buf_str(&all))));
+}
+
 static void handle(struct http_request *req, void *arg)
 {
         const struct bb_http_header type = {.name = BB_STR("Content-Type"), .value = BB_STR("text/plain")};
@@ -88,6 +122,10 @@ static void handle(struct http_request *req, void *arg)
                 handle_stream(req, -1, 100000);
         else if (bb_str_is(req->target, "/inject"))
                 handle_inject(req);
+        else if (bb_str_is(req->target, "/reads") || bb_str_is(req->target, "/waits"))
+                handle_reading(req);
+        else if (bb_str_is(req->target, "/declines"))
+                http_reply(req, 403, NULL, 0, BB_STR("no"));
         else if (bb_str_is(req->target, "/slow"))
                 handle_slow(req);
         else if (bb_str_is(req->target, "/empty"))
@@ -625,6 +663,133 @@ static void test_big_body(void **state)
         peer_close(&p);
 }
 
+/* --- bodies that the handler reads --- */
+
+static void test_a_body_is_read_by_its_handler(void **state)
+{
+        struct peer p = peer_connect(port);
+
+        (void)state;
+        /* Begun before the body is there, and the connection goes on after it. */
+        peer_say(&p, "POST /reads HTTP/1.1\r\nHost: a.test\r\nContent-Length: 10\r\n\r\n01234");
+        turn_for(50);
+        assert_int_equal(handled, 1);
+        peer_say(&p, "56789GET /next HTTP/1.1\r\nHost: a.test\r\n\r\n");
+        assert_true(peer_await(&p, "<0123456789>"));
+        assert_true(peer_await(&p, "[]"));
+        assert_false(peer_has(&p, "close"));
+        p.in.len = 0;
+        peer_say(&p, "PUT /reads HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r");
+        turn_for(50);
+        peer_say(&p, "\nde\r\n0\r\n");
+        turn_for(50);
+        peer_say(&p, "\r\nGET /next HTTP/1.1\r\nHost: a.test\r\n\r\n");
+        assert_true(peer_await(&p, "<abcde>"));
+        assert_true(peer_await(&p, "[]"));
+        p.in.len = 0;
+        peer_say(&p, "PUT /reads HTTP/1.1\r\nHost: a.test\r\nContent-Length: 0\r\n\r\n");
+        assert_true(peer_await(&p, "<>"));
+        peer_close(&p);
+}
+
+static void test_a_reading_handler_and_what_is_wrong(void **state)
+{
+        static char data[1001];
+        struct peer p = peer_connect(port);
+
+        (void)state;
+        memset(data, 'y', sizeof(data));
+        peer_say(&p, "PUT /reads HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1001\r\n\r\n");
+        assert_true(peer_await_end(&p));
+        assert_int_equal(peer_status(&p), 413); /* known to be too long */
+        assert_int_equal(handled, 0);
+        peer_close(&p);
+        p = peer_connect(port);
+        peer_say(&p, "PUT /reads HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n");
+        peer_send(&p, data, sizeof(data));
+        assert_true(peer_await_end(&p)); /* the rest is not served as a request */
+        assert_int_equal(peer_status(&p), 400);
+        assert_int_equal(read_result, BB_E_LIMIT);
+        peer_close(&p);
+        p = peer_connect(port);
+        peer_say(&p, "PUT /reads HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
+        assert_true(peer_await_end(&p));
+        assert_int_equal(read_result, BB_E_PROTOCOL);
+        peer_close(&p);
+        p = peer_connect(port);
+        peer_say(&p, "PUT /reads HTTP/1.1\r\nHost: a.test\r\nContent-Length: 100\r\n\r\nhalf");
+        turn_for(50);
+        peer_close(&p);
+        TURN_UNTIL(read_all);
+        assert_int_equal(read_result, BB_E_CLOSED);
+        assert_int_equal(read_bytes, 4);
+}
+
+/* Whoever is not to send is told so before having sent. */
+static void test_a_reading_handler_and_continue(void **state)
+{
+        struct peer p = peer_connect(port);
+
+        (void)state;
+        peer_say(&p, "PUT /reads HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+        assert_true(peer_await(&p, "HTTP/1.1 100 Continue\r\n\r\n"));
+        peer_say(&p, "body");
+        assert_true(peer_await(&p, "<body>"));
+        peer_close(&p);
+        p = peer_connect(port);
+        peer_say(&p, "PUT /declines HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+        assert_true(peer_await_end(&p));
+        assert_int_equal(peer_status(&p), 403);
+        assert_false(peer_has(&p, "100 Continue"));
+        assert_true(peer_has(&p, "Connection: close\r\n"));
+        peer_close(&p);
+}
+
+/* The handler is slow: the peer cannot send more than the buffers on the way take. */
+static void test_a_reading_handler_holds_the_peer_back(void **state)
+{
+        struct peer p = peer_connect(port);
+        size_t total = 32 << 20, sent = 0;
+        char *data = calloc(1, 1 << 20);
+
+        (void)state;
+        read_go = 0;
+        peer_say(&p, "PUT /waits HTTP/1.1\r\nHost: a.test\r\nContent-Length: 33554432\r\n\r\n");
+        for (int idle = 0; idle < 20;) {
+                ssize_t n = send(p.fd, data, 1 << 20, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+                idle = n > 0 ? 0 : idle + 1;
+                sent += n > 0 ? (size_t)n : 0;
+                turn_for(5);
+        }
+        assert_true(sent < total / 2);
+        assert_int_equal(read_bytes, 0);
+        read_go = 1;
+        while (sent < total) {
+                size_t want = total - sent < 1 << 20 ? total - sent : 1 << 20;
+                ssize_t n = send(p.fd, data, want, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+                sent += n > 0 ? (size_t)n : 0;
+                turn_for(1);
+        }
+        assert_true(peer_await(&p, "33554432 bytes"));
+        free(data);
+        peer_close(&p);
+}
+
+static void test_a_body_drips_into_its_handler(void **state)
+{
+        struct peer p;
+
+        (void)state;
+        relisten(&quick);
+        p = peer_connect(port);
+        peer_say(&p, "PUT /reads HTTP/1.1\r\nHost: a.test\r\nContent-Length: 100\r\n\r\nx");
+        assert_true(peer_await_end(&p));
+        assert_int_equal(read_result, BB_E_TIMEOUT);
+        peer_close(&p);
+}
+
 /* --- streamed answers --- */
 
 static void test_streamed_chunked(void **state)
@@ -980,6 +1145,11 @@ int main(int argc, char **argv)
                 T(test_chunked_too_long),
                 T(test_refused_body_is_not_read_but_answered),
                 T(test_big_body),
+                T(test_a_body_is_read_by_its_handler),
+                T(test_a_reading_handler_and_what_is_wrong),
+                T(test_a_reading_handler_and_continue),
+                T(test_a_reading_handler_holds_the_peer_back),
+                T(test_a_body_drips_into_its_handler),
                 T(test_streamed_chunked),
                 T(test_streamed_sized),
                 T(test_streamed_to_1_0_ends_with_the_connection),

@@ -43,6 +43,8 @@ struct bb_revoked {
         uint64_t room[2];
 };
 
+typedef struct bb_hash bb_hash;
+
 struct bb_crypto_ops {
         uint32_t size;
         uint32_t reserved;
@@ -81,6 +83,11 @@ struct bb_crypto_ops {
         BB_AWAIT bb_err (*revocation_list)(bb_str authority, bb_str authority_key, const struct bb_revoked *,
                                            size_t count, int64_t number, int64_t next_ms, bb_str *ret_pem,
                                            bb_str *ret_why);
+        /* SHA-256 of what comes piece by piece. It lives as long as the task that made it; `add` may run on a worker
+         * thread, one at a time. After `end` it is used up. */
+        bb_hash *(*hash_new)(void);
+        void (*hash_add)(bb_hash *, bb_str data);
+        void (*hash_end)(bb_hash *, uint8_t ret_digest[32]);
 };
 
 extern const struct bb_crypto_ops *bb_crypto_ BB_HIDDEN;
@@ -151,6 +158,18 @@ static inline BB_AWAIT bb_err bb_revocation_list(bb_str authority, bb_str author
                                                  int64_t next_ms, bb_str *ret_pem, bb_str *ret_why)
 {
         return bb_crypto_->revocation_list(authority, authority_key, revoked, count, number, next_ms, ret_pem, ret_why);
+}
+static inline bb_hash *bb_hash_new(void)
+{
+        return bb_crypto_->hash_new();
+}
+static inline void bb_hash_add(bb_hash *hash, bb_str data)
+{
+        bb_crypto_->hash_add(hash, data);
+}
+static inline void bb_hash_end(bb_hash *hash, uint8_t ret_digest[32])
+{
+        bb_crypto_->hash_end(hash, ret_digest);
 }
 
 #endif

@@ -17,7 +17,10 @@ enum {
         BB_ROUTE_RAW_BODY = 16, /* the body is not JSON */
         BB_ROUTE_IF_MATCH = 32, /* PUT, PATCH, DELETE: bb_etag() answers 428 when If-Match is missing */
         /* A stream without an end of its own (Server-Sent Events): cancelled when busbard drains. */
-        BB_ROUTE_ENDLESS = 64
+        BB_ROUTE_ENDLESS = 64,
+        /* The body is not JSON, and not read before `handle` is called, which does so with bb_request_read. */
+        BB_ROUTE_STREAM_BODY = 128,
+        BB_ROUTE_SECRET_PATH = 256 /* who knows the path may use it: it is not logged */
 };
 
 /* A query parameter, for OpenAPI and for checking: unknown or ill-formed ones are 400 with their name. */
@@ -164,6 +167,15 @@ struct bb_http_ops {
          * BB_NONE: none. Under `client_policy: any` nobody has verified it: bb_certificate_verify() (crypto.h). A
          * resumed session brings the leaf alone. */
         bb_str (*client_certificate)(const bb_request *);
+
+        /* The next bytes of the body of a BB_ROUTE_STREAM_BODY route: one at least, `room` at most; *ret_count 0: its
+         * end. BB_E_LIMIT: it is longer than max_body; BB_E_PROTOCOL: its chunks are ill-formed; BB_E_TIMEOUT: it
+         * comes too slowly (a minute without a byte, or less than a kilobyte a second); BB_E_CLOSED: the caller went
+         * away. A handler that leaves some of it ends the connection. The task's time limit rests meanwhile. */
+        BB_AWAIT bb_err (*read_body)(bb_request *, void *buffer, size_t room, size_t *ret_count);
+        /* After bb_response_file, also one that failed on the way: which bytes of the file were sent, a range perhaps.
+         */
+        void (*file_sent)(const bb_response *, int64_t *ret_from, int64_t *ret_count);
 };
 
 /* Plain TCP and TLS, for hardware with protocols of its own. A stream belongs to one task at a time. */
@@ -216,6 +228,10 @@ static inline bb_str bb_request_header(const bb_request *r, const char *name)
 static inline bb_str bb_request_body(const bb_request *r)
 {
         return bb_http_->body(r);
+}
+static inline BB_AWAIT bb_err bb_request_read(bb_request *r, void *buffer, size_t room, size_t *ret_count)
+{
+        return bb_http_->read_body(r, buffer, room, ret_count);
 }
 static inline bb_str bb_request_remote(const bb_request *r)
 {
@@ -277,6 +293,10 @@ static inline BB_AWAIT bb_err bb_response_file(bb_response *res, const char *pat
                                                bb_str download_name)
 {
         return bb_http_->send_file(res, path, content_type, download_name);
+}
+static inline void bb_response_file_sent(const bb_response *res, int64_t *ret_from, int64_t *ret_count)
+{
+        bb_http_->file_sent(res, ret_from, ret_count);
 }
 static inline bb_err bb_response_stream(bb_response *res, const char *content_type)
 {
