@@ -32,15 +32,15 @@ function orderFaults(value, schema, top, at = '') {
 const texts = { 'date-time': () => new Date().toISOString(), uri: () => 'https://files.test/a' };
 
 /** A payload with all members (most) or with the required ones alone. */
-export function made(schema, most, top = schema) {
+export function made(schema, most, top = schema, name = '') {
   schema = resolve(schema, top);
   if (schema.type === 'object') {
     const names = most ? Object.keys(schema.properties ?? {}) : (schema.required ?? []);
-    return Object.fromEntries(Object.keys(schema.properties ?? {}).filter((n) => names.includes(n)).map((n) => [n, made(schema.properties[n], most, top)]));
+    return Object.fromEntries(Object.keys(schema.properties ?? {}).filter((n) => names.includes(n)).map((n) => [n, made(schema.properties[n], most, top, n)]));
   }
-  if (schema.type === 'array') return Array.from({ length: most ? 2 : 1 }, () => made(schema.items, most, top));
+  if (schema.type === 'array') return Array.from({ length: most ? 2 : 1 }, () => made(schema.items, most, top, name));
   if (schema.enum) return schema.enum[most ? schema.enum.length - 1 : 0];
-  if (schema.type === 'string') return texts[schema.format]?.() ?? '7'.repeat(most ? Math.min(schema.maxLength ?? 20, 200) : 1);
+  if (schema.type === 'string') return texts[/location$/i.test(name) ? 'uri' : schema.format]?.() ?? '7'.repeat(most ? Math.min(schema.maxLength ?? 20, 200) : 1);
   return { integer: most ? 3 : 1, number: 16.5, boolean: true }[schema.type];
 }
 
