@@ -4,6 +4,7 @@
  * value that is put into another one has two holders, and nobody frees anything by hand.
  */
 #include "base/json.h"
+#include "base/decimal.h"
 #include "base/arena.h"
 #include "base/json_value.h"
 #include "base/number.h"
@@ -371,4 +372,5 @@ const struct bb_json_ops base_json_ops = {
         .decode_text = shape_decode_text,
         .encode = shape_encode,
         .encode_text = shape_encode_text,
+        .decimal = decimal_parse,
 };

@@ -136,6 +136,10 @@ struct bb_json_ops {
         /* The struct as JSON, members in the shape's order; absent optional ones left out. */
         bb_json *(*encode)(const struct bb_shape *, const void *object);
         bb_str (*encode_text)(const struct bb_shape *, const void *object);
+
+        /* "-12.3456e2" times 10^scale as an integer, rounded half away from zero, without a detour over binary fractions;
+         * blanks around it are fine. BB_E_INVALID when it is no number or the result is beyond ±10^15. */
+        bb_err (*decimal)(bb_str text, int32_t scale, int64_t *ret);
 };
 
 extern const struct bb_json_ops *bb_json_ BB_HIDDEN;
@@ -239,6 +243,10 @@ static inline bb_json *bb_shape_encode(const struct bb_shape *s, const void *obj
 static inline bb_str bb_shape_encode_text(const struct bb_shape *s, const void *object)
 {
         return bb_json_->encode_text(s, object);
+}
+static inline bb_err bb_decimal(bb_str text, int32_t scale, int64_t *ret)
+{
+        return bb_json_->decimal(text, scale, ret);
 }
 
 #endif
