@@ -12,8 +12,15 @@
  *      tariff_store.c tariffs_api.c     tariffs, every version kept
  *      preview.c        what a session would cost
  *      audit.c          what somebody else's CDR should have cost
+ *      usage.c          samples and states become stretches of even power
+ *      session_price.c  what a session costs, and its priced CDR
+ *      follow.c         what the domain tells: starts, states, CDRs
  */
 #include "billing.h"
+#include "follow.h"
+#include "session_price.h"
+
+const struct bb_charging_ops *charging;
 
 int32_t zone_offset_s(const void *zone, int64_t at_ms)
 {
@@ -89,15 +96,45 @@ static const struct bb_route routes[] = {
          .summary = "Prices somebody else's CDR by its tariff, and names each difference",
          .request = &CdrAuditRequest,
          .response = &CdrAudit},
+        {.method = "GET",
+         .path = "/v1/sessions/{id}/price",
+         .permission = "prices:read",
+         .handle = session_price_read,
+         .summary = "What a session costs so far or cost in the end, line by line",
+         .response = &SessionPrice},
 };
+
+static const char *const needs[] = {"charging/1", NULL};
+
+static const struct bb_field option_fields[] = {
+        FIELD(billing_options, default_tariff, "default_tariff", BB_T_STR, .min = 1, .max = 36,
+              .about = "The id of the tariff for sessions that no other rule has a price for."),
+};
+static BB_SHAPE(billing_options_shape, billing_options, 0, "Options of the plugin billing.", option_fields);
 
 static bb_err load(const struct bb_host *host, void **ret_self)
 {
         (void)host;
+        charging = bb_require("charging/1", (uint32_t)offsetof(struct bb_charging_ops, refused));
+        if (charging == NULL)
+                return BB_E_UNSUPPORTED;
+        TRY(bb_event_subscribe("session.started", follow_started));
+        TRY(bb_event_subscribe("connector.status", follow_status));
+        TRY(bb_event_subscribe("cdr.created", follow_cdr));
         TRY(bb_db_migrations(schema_migrations, schema_migration_count));
         TRY(bb_http_routes(routes, BB_COUNT(routes)));
         *ret_self = NULL;
         return BB_OK;
 }
 
-BB_PLUGIN(load, .name = "billing", .version = "1.0", .vendor = "Busbar", .license = "Apache-2.0");
+static BB_AWAIT bb_err tenant_start(void *self, bb_tenant *tenant, const void *config, void **ret_state)
+{
+        (void)self;
+        (void)bb_timer_new(tenant, "billing.forget", 3600000, 3600000, follow_forget, NULL); /* ends with the tenant */
+        *ret_state = (void *)config;
+        return BB_OK;
+}
+
+BB_PLUGIN(load, .name = "billing", .version = "1.0", .vendor = "Busbar", .license = "Apache-2.0", .needs = needs,
+          .options = &billing_options_shape, .tenant_config_size = sizeof(struct billing_options),
+          .tenant_start = tenant_start);

@@ -5,10 +5,17 @@
 #ifndef BILLING_H
 #define BILLING_H
 
+#include <busbar/charging.h>
 #include <busbar/plugin.h>
 
 #include "account.h"
 
+struct billing_options {
+        uint64_t present;
+        bb_str default_tariff;
+};
+
+extern const struct bb_charging_ops *charging BB_HIDDEN;
 extern const struct bb_migration schema_migrations[] BB_HIDDEN;
 extern const size_t schema_migration_count BB_HIDDEN;
 

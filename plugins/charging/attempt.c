@@ -7,8 +7,7 @@
 
 #define ATTEMPTS_KEPT "1000"
 
-static const char *const verdicts[] = {"ok",   "unknown",   "held",   "password", "blocked",
-                                       "rate", "handshake", "second", "profile",  "certificate"};
+static const char *const verdicts[] = {"ok", "unknown", "held", "password", "blocked", "rate", "handshake", "second"};
 
 BB_AWAIT void attempt_record(struct charging *c, const struct bb_admit *a, const struct bb_admitted *refused,
                              int64_t count)

@@ -25,8 +25,6 @@ struct handshake {
         bb_response *res;
         struct ocpp_tenant *owner;
         bb_str id, password, remote, certificate;
-        bb_str certificate_fault;    /* why the one that was shown counts for nothing; BB_NONE: it counts, or there was
-                                        none */
         int32_t without_subprotocol; /* none was offered, and the option tolerates that */
         int64_t epoch;
 };
@@ -38,9 +36,7 @@ static struct bb_admit admit_of(const struct handshake *h)
                                  .remote = h->remote,
                                  .driver = BB_STR(DRIVER),
                                  .protocol = BB_STR(SUBPROTOCOL),
-                                 .policy = h->owner->options->onboarding,
-                                 .tls = bb_request_is_tls(h->req),
-                                 .certificate = h->certificate};
+                                 .policy = h->owner->options->onboarding};
 }
 
 /* --- refusals --- */
@@ -194,29 +190,9 @@ static const struct {
         int32_t status;
         const char *reason;
 } verdicts[] = {
-        [BB_ADMIT_UNKNOWN] = {404, "unknown"},
-        [BB_ADMIT_HELD] = {403, "held"},
-        [BB_ADMIT_PASSWORD] = {401, "password"},
-        [BB_ADMIT_BLOCKED] = {403, "blocked"},
-        [BB_ADMIT_RATE] = {429, "rate"},
-        [BB_ADMIT_PROFILE] = {403, "profile"},
-        [BB_ADMIT_CERTIFICATE] = {403, "certificate"},
+        [BB_ADMIT_UNKNOWN] = {404, "unknown"}, [BB_ADMIT_HELD] = {403, "held"}, [BB_ADMIT_PASSWORD] = {401, "password"},
+        [BB_ADMIT_BLOCKED] = {403, "blocked"}, [BB_ADMIT_RATE] = {429, "rate"},
 };
-
-/* Security events of refusals; those of wrong passwords are counted first (Security Whitepaper A00.FR.323, .408). */
-static BB_AWAIT void raise_refusal(struct handshake *h, const struct bb_admitted *admitted)
-{
-        if (admitted->verdict == BB_ADMIT_CERTIFICATE)
-                security_raise(h->owner, h->id, SECURITY_BAD_CERTIFICATE, admitted->detail);
-        if (admitted->verdict != BB_ADMIT_PROFILE)
-                return;
-        if (h->certificate_fault.ptr == NULL) {
-                security_raise(h->owner, h->id, SECURITY_DOWNGRADE, admitted->detail);
-                return;
-        }
-        record(h, BB_ADMIT_CERTIFICATE, h->certificate_fault); /* what is behind it */
-        security_raise(h->owner, h->id, SECURITY_BAD_CERTIFICATE, h->certificate_fault);
-}
 
 static BB_AWAIT bb_err check_admission(struct handshake *h)
 {
@@ -234,7 +210,6 @@ static BB_AWAIT bb_err check_admission(struct handshake *h)
                 h->epoch = admitted.epoch;
                 return BB_OK;
         }
-        raise_refusal(h, &admitted);
         if (admitted.verdict == BB_ADMIT_PASSWORD)
                 return ask_for_password(h, admitted.detail);
         if (admitted.verdict < 0 || (size_t)admitted.verdict >= BB_COUNT(verdicts) ||

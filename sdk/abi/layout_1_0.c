@@ -74,12 +74,6 @@ IS(BB_ADMIT_BLOCKED, 4);
 IS(BB_ADMIT_RATE, 5);
 IS(BB_ADMIT_HANDSHAKE, 6);
 IS(BB_ADMIT_SECOND, 7);
-IS(BB_ADMIT_PROFILE, 8);
-IS(BB_ADMIT_CERTIFICATE, 9);
-IS(BB_PROFILE_NONE, 0);
-IS(BB_PROFILE_BASIC, 1);
-IS(BB_PROFILE_TLS, 2);
-IS(BB_PROFILE_CERTIFICATE, 3);
 IS(BB_ONBOARD_ACCEPT, 0);
 IS(BB_ONBOARD_HOLD, 1);
 IS(BB_ONBOARD_REFUSE, 2);
@@ -97,7 +91,6 @@ IS(BB_STATION_SET_NAME, 1);
 IS(BB_STATION_SET_LOCATION, 2);
 IS(BB_STATION_SET_PASSWORD, 4);
 IS(BB_STATION_SET_ADMISSION, 8);
-IS(BB_STATION_SET_PROFILE, 16);
 
 EXACTLY(bb_location, 224);
 AT(bb_location, present, 0, uint64_t);
@@ -158,8 +151,6 @@ AT(bb_station, clock_drift_ms, 296, int64_t);
 AT(bb_station, epoch, 304, int64_t);
 AT(bb_station, version, 312, int64_t);
 AT(bb_station, connectors, 320, struct bb_array);
-AT(bb_station, security_profile, 336, int32_t);
-AT(bb_station, password_changing, 340, int32_t);
 
 EXACTLY(bb_station_change, 128);
 AT(bb_station_change, present, 0, uint64_t);
@@ -167,7 +158,6 @@ AT(bb_station_change, name, 8, bb_str);
 AT(bb_station_change, location_id, 24, bb_str);
 AT(bb_station_change, password, 40, bb_str);
 AT(bb_station_change, admission, 56, int32_t);
-AT(bb_station_change, security_profile, 60, int32_t);
 
 EXACTLY(bb_token, 184);
 AT(bb_token, present, 0, uint64_t);
@@ -290,12 +280,9 @@ AT(bb_admit, remote, 32, bb_str);
 AT(bb_admit, driver, 48, bb_str);
 AT(bb_admit, protocol, 64, bb_str);
 AT(bb_admit, policy, 80, int32_t);
-AT(bb_admit, tls, 84, int32_t);
-AT(bb_admit, certificate, 88, bb_str);
 
 EXACTLY(bb_admitted, 64);
 AT(bb_admitted, verdict, 0, int32_t);
-AT(bb_admitted, profile, 4, int32_t);
 AT(bb_admitted, epoch, 8, int64_t);
 AT(bb_admitted, detail, 16, bb_str);
 
@@ -372,7 +359,7 @@ AT(bb_reservation_filter, station_id, 0, bb_str);
 AT(bb_reservation_filter, token_uid, 16, bb_str);
 AT(bb_reservation_filter, live, 32, int32_t);
 
-AT_LEAST(bb_charging_ops, 360);
+AT_LEAST(bb_charging_ops, 352);
 AT(bb_charging_ops, size, 0, uint32_t);
 AT(bb_charging_ops, admit, 8, bb_err (*)(const struct bb_admit *, struct bb_admitted *ret));
 AT(bb_charging_ops, online, 16, bb_err (*)(const struct bb_station_ref *, bb_str remote));
@@ -417,7 +404,6 @@ AT(bb_charging_ops, reservation_get, 320, bb_err (*)(int64_t id, struct bb_reser
 AT(bb_charging_ops, reservation_list, 328, bb_err (*)(const struct bb_reservation_filter *, int64_t after, size_t limit, struct bb_reservation **ret, size_t *ret_count));
 AT(bb_charging_ops, reservation_told, 336, bb_err (*)(const struct bb_reservation *));
 AT(bb_charging_ops, reservation_gone, 344, bb_err (*)(bb_str station_id, int64_t id, bb_str answer));
-AT(bb_charging_ops, password_next, 352, bb_err (*)(bb_str actor, bb_str station_id, bb_str password, int32_t replace));
 
 IS(BB_KEY_OTHER, 0);
 IS(BB_KEY_RSA, 1);
@@ -925,7 +911,7 @@ AT(bb_fault, line, 4, int32_t);
 AT(bb_fault, path, 8, bb_str);
 AT(bb_fault, text, 24, bb_str);
 
-AT_LEAST(bb_json_ops, 192);
+AT_LEAST(bb_json_ops, 200);
 AT(bb_json_ops, size, 0, uint32_t);
 AT(bb_json_ops, parse, 8, bb_err (*)(bb_str text, bb_json **ret, struct bb_fault *ret_fault));
 AT(bb_json_ops, text, 16, bb_str (*)(const bb_json *));
@@ -950,6 +936,7 @@ AT(bb_json_ops, decode, 160, bb_err (*)(const struct bb_shape *, const bb_json *
 AT(bb_json_ops, decode_text, 168, bb_err (*)(const struct bb_shape *, bb_str text, void *ret_struct, struct bb_fault *ret_fault));
 AT(bb_json_ops, encode, 176, bb_json *(*)(const struct bb_shape *, const void *object));
 AT(bb_json_ops, encode_text, 184, bb_str (*)(const struct bb_shape *, const void *object));
+AT(bb_json_ops, decimal, 192, bb_err (*)(bb_str text, int32_t scale, int64_t *ret));
 
 IS(BB_COMMAND_ANSWERED, 0);
 IS(BB_COMMAND_REFUSED, 1);

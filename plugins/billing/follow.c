@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the domain tells: a session that begins gets its rule set, a connector's states are kept for the difference
+ * between charging and parking, a CDR gets its price.
+ */
+#include "follow.h"
+#include "session_price.h"
+
+struct started {
+        uint64_t present;
+        bb_str session_id, station_id, location_id, token_uid;
+        int64_t connector_id, started_ms;
+};
+static const struct bb_field started_fields[] = {
+        FIELD(started, session_id, "session_id", BB_T_STR, .flags = BB_REQUIRED),
+        FIELD(started, station_id, "station_id", BB_T_STR, .flags = BB_REQUIRED),
+        FIELD(started, location_id, "location_id", BB_T_STR),
+        FIELD(started, token_uid, "token_uid", BB_T_STR),
+        FIELD(started, connector_id, "connector_id", BB_T_INT, .flags = BB_REQUIRED),
+        FIELD(started, started_ms, "started_at", BB_T_TIME, .flags = BB_REQUIRED),
+};
+static BB_SHAPE(SessionStartedFacts, started, BB_SHAPE_OPEN, "Of session.started.", started_fields);
+
+static BB_AWAIT bb_err zone_of(bb_str location_id, bb_str *ret)
+{
+        struct bb_location location;
+        bb_err err;
+
+        *ret = bb_tenant_option(bb_task_tenant(), "time_zone");
+        if (ret->len == 0)
+                *ret = BB_STR("UTC");
+        if (location_id.len == 0)
+                return BB_OK;
+        err = charging->location_get(location_id, &location);
+        if (err == BB_OK && location.time_zone.len > 0)
+                *ret = location.time_zone;
+        return err == BB_E_NOT_FOUND ? BB_OK : err;
+}
+
+/* The version that was in force when the session's start became known to us. */
+BB_AWAIT bb_err follow_started(const struct bb_event *event, void *state)
+{
+        const struct billing_options *options = state;
+        struct bb_fault fault;
+        struct started s;
+        bb_str zone;
+
+        if (options->default_tariff.len == 0)
+                return BB_OK;
+        TRY(bb_shape_decode_text(&SessionStartedFacts, event->payload, &s, &fault));
+        TRY(zone_of(s.location_id, &zone));
+        return bb_db_query(NULL,
+                           "insert into billing.session (session_id, tariff_id, tariff_version, time_zone)"
+                           " select $1, v.tariff_id, v.version, $3 from billing.tariff_version v"
+                           " where v.tariff_id = $2 and v.saved_at <= $4 order by v.version desc limit 1"
+                           " on conflict (tenant_id, session_id) do nothing",
+                           BB_UUID(s.session_id), BB_TEXT(options->default_tariff), BB_TEXT(zone),
+                           BB_TIME(event->at_ms));
+}
+
+struct status_facts {
+        uint64_t present;
+        bb_str station_id;
+        int32_t status;
+        int64_t connector_id, at_ms;
+};
+/* In the order of BB_CONNECTOR_…. */
+static const char *const status_names[] = {"Unknown",       "Available",   "Preparing", "Charging",
+                                           "SuspendedEVSE", "SuspendedEV", "Finishing", "Reserved",
+                                           "Unavailable",   "Faulted",     NULL};
+static const struct bb_field status_fields[] = {
+        FIELD(status_facts, station_id, "station_id", BB_T_STR, .flags = BB_REQUIRED),
+        FIELD(status_facts, connector_id, "connector_id", BB_T_INT, .flags = BB_REQUIRED),
+        FIELD(status_facts, status, "status", BB_T_ENUM, .flags = BB_REQUIRED, .values = status_names),
+        FIELD(status_facts, at_ms, "at", BB_T_TIME, .flags = BB_REQUIRED),
+};
+static BB_SHAPE(ConnectorStatusFacts, status_facts, BB_SHAPE_OPEN, "Of connector.status.", status_fields);
+
+BB_AWAIT bb_err follow_status(const struct bb_event *event, void *state)
+{
+        struct status_facts s;
+        struct bb_fault fault;
+
+        (void)state;
+        TRY(bb_shape_decode_text(&ConnectorStatusFacts, event->payload, &s, &fault));
+        if (s.connector_id < 1)
+                return BB_OK;
+        return bb_db_query(
+                NULL,
+                "insert into billing.connector_state (station_id, connector_id, at, status) values ($1, $2, $3, $4)"
+                " on conflict (tenant_id, station_id, connector_id, at, status) do nothing",
+                BB_TEXT(s.station_id), BB_INT(s.connector_id), BB_TIME(s.at_ms), BB_INT(s.status));
+}
+
+struct cdr_facts {
+        uint64_t present;
+        bb_str cdr_id, session_id;
+};
+static const struct bb_field cdr_fields[] = {
+        FIELD(cdr_facts, cdr_id, "cdr_id", BB_T_STR, .flags = BB_REQUIRED),
+        FIELD(cdr_facts, session_id, "session_id", BB_T_STR, .flags = BB_REQUIRED),
+};
+static BB_SHAPE(CdrCreatedFacts, cdr_facts, BB_SHAPE_OPEN, "Of cdr.created.", cdr_fields);
+
+BB_AWAIT bb_err follow_cdr(const struct bb_event *event, void *state)
+{
+        struct cdr_facts c;
+        struct bb_fault fault;
+
+        (void)state;
+        TRY(bb_shape_decode_text(&CdrCreatedFacts, event->payload, &c, &fault));
+        return session_price_settle(c.cdr_id, c.session_id);
+}
+
+BB_AWAIT void follow_forget(void *arg)
+{
+        (void)arg;
+        /* In steps: a delete of millions would hold back every event of the server. */
+        if (bb_db_query(NULL,
+                        "delete from billing.connector_state where (station_id, connector_id, at, status) in (select"
+                        " station_id, connector_id, at, status from billing.connector_state where at < now() - interval"
+                        " '400 days' order by at limit 10000)") < 0)
+                bb_log(BB_WARN, "billing.forget", "old connector states could not be deleted; tried again later");
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The price of one session.
+ */
+#ifndef BILLING_SESSION_PRICE_H
+#define BILLING_SESSION_PRICE_H
+
+#include "billing.h"
+
+BB_AWAIT bb_err session_price_read(bb_request *, bb_response *);
+/* Writes the session's priced CDR, once, with its event. */
+BB_AWAIT bb_err session_price_settle(bb_str cdr_id, bb_str session_id);
+extern const struct bb_shape SessionPrice BB_HIDDEN;
+
+#endif
