@@ -4,8 +4,8 @@
  * value that is put into another one has two holders, and nobody frees anything by hand.
  */
 #include "base/json.h"
-#include "base/decimal.h"
 #include "base/arena.h"
+#include "base/decimal.h"
 #include "base/json_value.h"
 #include "base/number.h"
 #include "base/str.h"

@@ -137,8 +137,8 @@ struct bb_json_ops {
         bb_json *(*encode)(const struct bb_shape *, const void *object);
         bb_str (*encode_text)(const struct bb_shape *, const void *object);
 
-        /* "-12.3456e2" times 10^scale as an integer, rounded half away from zero, without a detour over binary fractions;
-         * blanks around it are fine. BB_E_INVALID when it is no number or the result is beyond ±10^15. */
+        /* "-12.3456e2" times 10^scale as an integer, rounded half away from zero, without a detour over binary
+         * fractions; blanks around it are fine. BB_E_INVALID when it is no number or the result is beyond ±10^15. */
         bb_err (*decimal)(bb_str text, int32_t scale, int64_t *ret);
 };
 
