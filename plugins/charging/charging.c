@@ -3,7 +3,7 @@
  * The plugin's table of contents: what it offers, and what starts and stops with a tenant. Each line of the table below
  * is one file, or a part of one.
  */
-#include "domain.h"
+#include "operation.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -69,6 +69,21 @@ static const struct bb_charging_ops ops = {
         .command = charging_command,
         /* review.c */
         .review_list = charging_review_list,
+        /* operation.c, operation_follow.c, operation_read.c */
+        .operation_sending = charging_operation_sending,
+        .station_watched = charging_station_watched,
+        .station_note = charging_station_note,
+        .operation_start = charging_operation_start,
+        .operation_get = charging_operation_get,
+        .operation_list = charging_operation_list,
+        .operation_wait = charging_operation_wait,
+        .operation_keep = charging_operation_keep,
+        .operation_cancel = charging_operation_cancel,
+        /* bulk.c */
+        .bulk_start = charging_bulk_start,
+        .bulk_get = charging_bulk_get,
+        .bulk_list = charging_bulk_list,
+        .bulk_change = charging_bulk_change,
 };
 
 static const char *const unknown_values[] = {"refuse", "accept", NULL};
@@ -132,6 +147,13 @@ static const struct bb_field option_fields[] = {
          .about =
                  "Seconds after the last sign of life of a busbard's process until the stations that it held, and that "
                  "did not come back, are offline."},
+        {.name = "operation_days",
+         .type = BB_T_INT,
+         .offset = offsetof(struct charging_config, operation_days),
+         .min = 1,
+         .max = 3650,
+         .fallback = "90",
+         .about = "How many days commands to stations are kept, with what became of them."},
 };
 static BB_SHAPE(charging_options, charging_config, 0, "Options of the plugin charging.", option_fields);
 
@@ -139,6 +161,7 @@ static bb_err load(const struct bb_host *host, void **ret_self)
 {
         (void)host;
         TRY(bb_db_migrations(schema_migrations, schema_migration_count));
+        TRY(bb_job_type("charging.bulk", bulk_work));
         TRY(bb_provide("charging/1", &ops));
         *ret_self = NULL;
         return BB_OK;
@@ -158,6 +181,7 @@ static void state_free(struct charging *c)
 {
         presence_free(&c->presence);
         session_cache_close(c);
+        operations_close(c);
         limiter_free(&c->wrong_passwords);
         limiter_free(&c->attempt_records);
         limiter_free(&c->attempt_records_all);
@@ -210,6 +234,7 @@ static bb_err state_start(struct charging *c, uint64_t salt)
         TRY(starts_start(c));
         TRY(stops_start(c));
         c->minute = bb_timer_new(c->tenant, "charging.minute", first, 60000, housekeeping_minute, c);
+        c->operations->tick = bb_timer_new(c->tenant, "charging.operations", 500, 1000, operations_tick, c);
         c->hour = bb_timer_new(c->tenant, "charging.hour", 10 * first, 3600000, housekeeping_hour, c);
         c->second = bb_timer_new(c->tenant, "charging.second", 1000, 1000, reservations_second, c);
         c->lease = bb_timer_new(c->tenant, "charging.lease", 100, lease_interval_ms(c), lease_tick, c);
@@ -240,6 +265,7 @@ static BB_AWAIT bb_err tenant_start(void *self, bb_tenant *tenant, const void *c
         (void)snprintf(c->node, sizeof(c->node), "%.*s", BB_FMT(bb_uuid()));
         presence_init(&c->presence, salt);
         session_cache_open(c);
+        operations_open(c);
         limits_init(c, salt);
         err = state_start(c, salt);
         if (err < 0) {

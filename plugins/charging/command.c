@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Commands to a station: the domain finds the driver that admitted it, audits, and hands over.
+ * The driver that admitted a station; commands to it, for those who only want the answer.
  */
-#include "domain.h"
+#include "operation.h"
 
 const struct bb_station_driver_ops *driver_of(const struct charging *c, bb_str name)
 {
@@ -19,65 +19,43 @@ const struct bb_station_driver_ops *driver_of(const struct charging *c, bb_str n
         return NULL;
 }
 
-/* Whether a payload may stand in the audit log: keys and passwords that it sets may not. */
-static int has_secret(bb_str text)
+/* As those who asked before there were operations: with the station's answer, and no more. */
+static void result_of(const struct bb_operation *o, struct bb_command_result *ret)
 {
-        static const char *const words[] = {"authorizationkey", "password", "secret"};
-
-        for (size_t w = 0; w < BB_COUNT(words); w++) {
-                size_t len = strlen(words[w]);
-
-                for (size_t i = 0; i + len <= text.len; i++) {
-                        if (text_same_nocase((bb_str){text.ptr + i, len}, bb_cstr(words[w])))
-                                return 1;
-                }
-        }
-        return 0;
-}
-
-static bb_str audit_details(bb_str action, const bb_json *payload)
-{
-        bb_json *details = bb_json_new_object(), *copy;
-        bb_str text = bb_json_text(payload);
         struct bb_fault fault;
 
-        bb_json_set_str(details, "action", action);
-        if (text.len <= 4096 && !has_secret(text) && bb_json_parse(text, &copy, &fault) == BB_OK)
-                bb_json_set(details, "payload", copy);
-        else
-                bb_json_set_str(details, "payload", BB_STR("not recorded: long, or holds a secret"));
-        return bb_json_text(details);
+        ret->outcome = o->outcome >= 0 ? o->outcome : BB_COMMAND_BUSY;
+        ret->error_code = o->error_code;
+        ret->error_text = o->error_text;
+        ret->latency_ms = o->latency_ms;
+        if (o->unchanged)
+                ret->outcome = BB_COMMAND_ANSWERED;
+        if (o->answer.ptr == NULL || bb_json_parse(o->answer, &ret->answer, &fault) < 0)
+                ret->answer = NULL;
 }
 
-/* The entry is written before the command goes out: none goes out unaudited. */
 BB_AWAIT bb_err charging_command(bb_str actor, bb_str station_id, bb_str action, const bb_json *payload,
                                  int64_t timeout_ms, struct bb_command_result *ret)
 {
-        STATE(c);
-        const struct bb_station_driver_ops *ops;
-        uint32_t size = ret->size;
-        bb_rows *rows[2];
-        bb_err err;
+        enum { ROUND_MS = 60000 };
+        const struct bb_command_order order = {.size = sizeof(order),
+                                               .flags = BB_ORDER_FORCE,
+                                               .actor = actor,
+                                               .station_id = station_id,
+                                               .action = action,
+                                               .payload = payload,
+                                               .timeout_ms = timeout_ms};
+        struct bb_operation o = {.version = 0};
+        bb_str id = BB_NONE;
 
-        if (!station_id_valid(station_id) || !text_clean(action, 64))
-                return BB_E_NOT_FOUND;
-        const struct bb_stmt stmts[] = {
-                MUST_HIT("select driver from charging.station where station_id = $1", BB_TEXT(station_id)),
-                bb_audit_stmt(actor, "station.command", station_id, audit_details(action, payload)),
-        };
-
-        TRY(bb_db_run(stmts, BB_COUNT(stmts), rows));
-        ops = driver_of(c, bb_row_str(rows[0], 0, 0));
-        if (ops == NULL) {
-                ret->outcome = BB_COMMAND_OFFLINE;
+        TRY(charging_operation_start(&order, ret, &id));
+        if (id.ptr == NULL)
                 return BB_OK;
-        }
-        err = ops->command(c->tenant, station_id, action, payload, timeout_ms, ret);
-        ret->size = size;
-        bb_log(BB_DEBUG, "station.command", "A command was sent to a station.", bb_kv_str("station", station_id),
-               bb_kv_str("action", action), bb_kv_str("actor", actor), bb_kv_int("outcome", ret->outcome),
-               bb_kv_int("latency_ms", ret->latency_ms), bb_kv_err(err));
-        return err;
+        do
+                TRY(charging_operation_wait(id, o.version, ROUND_MS, &o));
+        while (o.state == BB_OPERATION_QUEUED || o.state == BB_OPERATION_SENT);
+        result_of(&o, ret);
+        return BB_OK;
 }
 
 BB_AWAIT void station_disconnect(struct charging *c, bb_str station_id, bb_str driver, bb_str reason)

@@ -3,7 +3,7 @@
  * What stations say of their connectors. The reports of many stations share a read, which finds those that change
  * something, and a commit for these (bb_batch): stations repeat all of them when they return, and that writes nothing.
  */
-#include "domain.h"
+#include "operation.h"
 
 #define TRIES 4
 
@@ -180,5 +180,9 @@ BB_AWAIT bb_err charging_connector_status(const struct bb_station_ref *who, cons
                 return BB_E_INVALID;
         presence_seen(&c->presence, who->station_id, who->epoch, 0, now);
         TRY(bb_batch_submit(c->statuses, &item));
-        return item.result;
+        TRY(item.result);
+        operation_fact(
+                c, who->station_id,
+                &(struct fact){.kind = FACT_CONNECTOR, .connector_id = item.connector_id, .status = item.status});
+        return BB_OK;
 }

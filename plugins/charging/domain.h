@@ -25,10 +25,13 @@ struct charging_config {
         int64_t orphan_available_minutes, orphan_reboot_minutes, orphan_silence_days, orphan_open_days;
         int64_t orphan_grace_hours; /* how long such a session waits for its stop before it gets its account */
         int64_t lease_s;            /* how long stations of a node that is not heard of count as online */
+        int64_t operation_days;     /* and commands with what became of them */
 };
 
 #define GROUP_MAX 256   /* reports in one commit */
 #define NUMBERS_MAX 512 /* twice as many */
+
+struct operations;
 
 /* What the plugin keeps of a tenant. */
 struct charging {
@@ -51,6 +54,7 @@ struct charging {
         struct session_cache *sessions; /* sample.c */
         int64_t leases_ms;              /* since when our lease could be renewed in time, monotonic; 0: not now */
         char node[40];                  /* names our lease */
+        struct operations *operations;  /* operation.h */
 };
 
 /* The running task's; NULL for a tenant without the plugin. */
@@ -148,6 +152,21 @@ BB_AWAIT bb_err charging_session_scan(const struct bb_session_filter *,
 BB_AWAIT bb_err charging_session_count(const struct bb_session_filter *, int64_t *ret);
 BB_AWAIT bb_err charging_cdr_list(bb_str after, size_t limit, struct bb_cdr **ret, size_t *ret_count);
 BB_AWAIT bb_err charging_review_list(bb_str after, size_t limit, struct bb_aside **ret, size_t *ret_count);
+BB_AWAIT bb_err charging_operation_sending(bb_str operation_id);
+int32_t charging_station_watched(bb_str station_id);
+void charging_station_note(const struct bb_station_ref *, const struct bb_station_note *);
+BB_AWAIT bb_err charging_operation_start(const struct bb_command_order *, struct bb_command_result *ret_fault,
+                                         bb_str *ret_id);
+BB_AWAIT bb_err charging_operation_get(bb_str id, struct bb_operation *ret);
+BB_AWAIT bb_err charging_operation_list(const struct bb_operation_filter *, bb_str after, size_t limit,
+                                        struct bb_operation **ret, size_t *ret_count);
+BB_AWAIT bb_err charging_operation_wait(bb_str id, int64_t version, int64_t timeout_ms, struct bb_operation *ret);
+BB_AWAIT bb_err charging_operation_keep(bb_str id);
+BB_AWAIT bb_err charging_operation_cancel(bb_str actor, bb_str id);
+BB_AWAIT bb_err charging_bulk_start(const struct bb_bulk_order *, struct bb_command_result *ret_fault, bb_str *ret_id);
+BB_AWAIT bb_err charging_bulk_get(bb_str id, struct bb_bulk *ret);
+BB_AWAIT bb_err charging_bulk_list(bb_str after, size_t limit, struct bb_bulk **ret, size_t *ret_count);
+BB_AWAIT bb_err charging_bulk_change(bb_str actor, bb_str id, int32_t state);
 BB_AWAIT bb_err charging_command(bb_str actor, bb_str station_id, bb_str action, const bb_json *payload,
                                  int64_t timeout_ms, struct bb_command_result *ret);
 

@@ -3,7 +3,7 @@
  * What happens by the clock: once a minute the signs of life are written and sessions closed that lost their stop, once
  * an hour old reports leave.
  */
-#include "domain.h"
+#include "operation.h"
 
 #define AT_ONCE 2000
 
@@ -153,6 +153,7 @@ void housekeeping_minute(void *state)
         bb_err err;
 
         presence_write(c);
+        bulks_revive(c);
         err = orphans_close(c);
         if (err == BB_OK)
                 err = orphans_account(c);
@@ -166,6 +167,8 @@ void housekeeping_hour(void *state)
         struct charging *c = state;
         bb_err err = review_prune(c);
 
+        if (err == BB_OK)
+                err = operations_prune(c);
         if (err < 0 && err != BB_E_CANCELED)
                 bb_log(BB_WARN, "charging.housekeeping", "The hour's work failed; the next hour tries again.",
                        bb_kv_err(err));

@@ -4,7 +4,7 @@
  * before), one write (sessions, events). Sent again, by whatever message, the same start finds its session by its
  * unique key and gets the same answer.
  */
-#include "domain.h"
+#include "operation.h"
 
 #define TRIES 4
 #define EVENTS_A_START 4
@@ -458,6 +458,12 @@ BB_AWAIT bb_err charging_session_start(const struct bb_station_ref *who, const s
                 .authorization = authorization_take(&item.authorization),
         };
         session_cache_put(c, who->station_id, ret->transaction_id, ret->session_id);
+        operation_fact(c, who->station_id,
+                       &(struct fact){.kind = FACT_SESSION_STARTED,
+                                      .connector_id = item.start.connector_id,
+                                      .token_uid = item.start.token_uid,
+                                      .transaction_id = ret->transaction_id,
+                                      .session_id = ret->session_id});
         return BB_OK;
 }
 

@@ -4,7 +4,7 @@
  * many stations share a commit (bb_batch). The first stop wins, also over a rule that closed the session before it
  * came; an equal one is acknowledged again; what fits no session that waits for its stop is kept aside.
  */
-#include "domain.h"
+#include "operation.h"
 
 #define TRIES 2
 
@@ -331,6 +331,9 @@ BB_AWAIT bb_err charging_session_stop(const struct bb_station_ref *who, const st
         TRY(item.result);
         if (item.aside != NULL)
                 TRY(keep_aside(c, &item.stop, item.aside));
+        else
+                operation_fact(c, who->station_id,
+                               &(struct fact){.kind = FACT_SESSION_ENDED, .transaction_id = reported->transaction_id});
         *ret = (struct bb_stopped){.has_authorization = item.stop.token_uid.len > 0};
         if (ret->has_authorization)
                 ret->authorization = authorization_take(&item.authorization);

@@ -4,7 +4,7 @@
  * that has been replaced changes nothing and is told so by BB_E_CONFLICT. What many stations say at once, after an
  * outage all of them, shares a commit (bb_batch).
  */
-#include "domain.h"
+#include "operation.h"
 
 #define TRIES 4
 #define TEXTS_MAX 8
@@ -205,6 +205,7 @@ BB_AWAIT bb_err charging_online(const struct bb_station_ref *who, bb_str remote)
         TRY(bb_batch_submit(c->onlines, &item));
         TRY(item.result);
         presence_live(&c->presence, who->station_id, who->epoch, 1, bb_now_ms());
+        operation_fact(c, who->station_id, &(struct fact){.kind = FACT_CONNECTED});
         return BB_OK;
 }
 
@@ -216,6 +217,8 @@ BB_AWAIT bb_err charging_offline(const struct bb_station_ref *who, bb_str reason
         item.payload = link_payload(who, BB_NONE, report_text(reason, 255));
         presence_live(&c->presence, who->station_id, who->epoch, 0, item.now_ms);
         TRY(bb_batch_submit(c->offlines, &item));
+        if (item.result == BB_OK)
+                operation_fact(c, who->station_id, &(struct fact){.kind = FACT_DISCONNECTED});
         return item.result;
 }
 
@@ -274,6 +277,9 @@ BB_AWAIT bb_err charging_boot(const struct bb_station_ref *who, const struct bb_
         presence_seen(&c->presence, who->station_id, who->epoch, 0, item.now_ms);
         presence_booted(&c->presence, who->station_id, who->epoch);
         TRY(bb_batch_submit(c->boots, &item));
+        if (item.result == BB_OK)
+                operation_fact(c, who->station_id,
+                               &(struct fact){.kind = FACT_BOOTED, .firmware_version = item.texts[3]});
         return item.result;
 }
 

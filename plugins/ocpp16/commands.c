@@ -113,14 +113,15 @@ static const struct command commands[] = {
         /* The security extension's (Security Whitepaper edition 3 §5). */
         COMMAND("CertificateSigned", CertificateSignedRequest, AcceptedRejectedAnswer, .timeout_s = SLOW_S),
         COMMAND("DeleteCertificate", DeleteCertificateRequest, DeleteCertificateAnswer),
-        COMMAND("ExtendedTriggerMessage", ExtendedTriggerMessageRequest, TriggerMessageAnswer),
+        COMMAND("ExtendedTriggerMessage", ExtendedTriggerMessageRequest, TriggerMessageAnswer,
+                .effects = effects_extended_trigger),
         COMMAND("GetInstalledCertificateIds", GetInstalledCertificateIdsRequest, GetInstalledCertificateIdsAnswer,
                 .priority = BB_PRIORITY_READ),
         COMMAND("GetLog", GetLogRequest, GetLogAnswer, .timeout_s = SLOW_S, .priority = BB_PRIORITY_READ,
-                .check = check_log),
+                .check = check_log, .effects = effects_log),
         COMMAND("InstallCertificate", InstallCertificateRequest, InstallCertificateAnswer, .timeout_s = SLOW_S),
         COMMAND("SignedUpdateFirmware", SignedUpdateFirmwareRequest, SignedUpdateFirmwareAnswer, .timeout_s = SLOW_S,
-                .check = check_signed_firmware),
+                .check = check_signed_firmware, .effects = effects_signed_firmware),
 };
 
 const struct command *command_find(bb_str action)

@@ -3,6 +3,7 @@
  * DiagnosticsStatusNotification and FirmwareStatusNotification (OCPP 1.6 §4.4, §4.5), LogStatusNotification and
  * SignedFirmwareStatusNotification (Security Whitepaper §5.13, §5.19): answered and logged.
  */
+#include "effects.h"
 #include "messages.h"
 
 static void note(const struct station *st, const char *event, const char *status)
@@ -16,6 +17,7 @@ bb_err message_diagnostics_status(struct station *st, const void *message, bb_st
 
         (void)ret_answer;
         note(st, "ocpp.diagnostics_status", diagnostics_status_names[m->status]);
+        note_progress(st, NOTE_DIAGNOSTICS, diagnostics_status_names[m->status]);
         return BB_OK;
 }
 
@@ -25,6 +27,7 @@ bb_err message_firmware_status(struct station *st, const void *message, bb_str *
 
         (void)ret_answer;
         note(st, "ocpp.firmware_status", firmware_status_names[m->status]);
+        note_progress(st, NOTE_FIRMWARE, firmware_status_names[m->status]);
         return BB_OK;
 }
 
@@ -46,6 +49,7 @@ bb_err message_log_status(struct station *st, const void *message, bb_str *ret_a
 
         (void)ret_answer;
         note_request(st, "ocpp.log_status", log_status_names[m->status], m);
+        note_progress(st, NOTE_LOG, log_status_names[m->status]);
         return BB_OK;
 }
 
@@ -55,5 +59,6 @@ bb_err message_signed_firmware_status(struct station *st, const void *message, b
 
         (void)ret_answer;
         note_request(st, "ocpp.signed_firmware_status", signed_firmware_status_names[m->status], m);
+        note_progress(st, NOTE_SIGNED_FIRMWARE, signed_firmware_status_names[m->status]);
         return BB_OK;
 }

@@ -7,17 +7,15 @@
 
 #include "effects.h"
 #include "shapes.h"
+#include "shapes_security.h"
 
 enum { SECOND_MS = 1000, MINUTE_MS_ = 60 * SECOND_MS, HOUR_MS = 60 * MINUTE_MS_ };
 
-/* OCPP 1.6 §7.7: a car is plugged in. */
-#define PLUGGED_IN                                                                                                     \
-        (1u << BB_CONNECTOR_PREPARING | 1u << BB_CONNECTOR_CHARGING | 1u << BB_CONNECTOR_SUSPENDED_EVSE |              \
-         1u << BB_CONNECTOR_SUSPENDED_EV)
-/* Any but Unavailable: what an operative connector shows. Faulted ones stay that. */
+/* OCPP 1.6 §7.7: any status but Unavailable, which operative connectors show. */
 #define IN_SERVICE                                                                                                     \
-        (PLUGGED_IN | 1u << BB_CONNECTOR_AVAILABLE | 1u << BB_CONNECTOR_FINISHING | 1u << BB_CONNECTOR_RESERVED |      \
-         1u << BB_CONNECTOR_FAULTED)
+        (1u << BB_CONNECTOR_AVAILABLE | 1u << BB_CONNECTOR_PREPARING | 1u << BB_CONNECTOR_CHARGING |                   \
+         1u << BB_CONNECTOR_SUSPENDED_EVSE | 1u << BB_CONNECTOR_SUSPENDED_EV | 1u << BB_CONNECTOR_FINISHING |          \
+         1u << BB_CONNECTOR_RESERVED | 1u << BB_CONNECTOR_FAULTED)
 
 void effect_add(struct effect_list *list, struct bb_effect effect)
 {
@@ -46,6 +44,13 @@ static void add_progress(struct effect_list *list, const char *note, const char 
                                             .waiting = bb_cstr(waiting)});
 }
 
+static void add_new_firmware(struct effect_list *list)
+{
+        effect_add(list, (struct bb_effect){.kind = BB_EFFECT_NEW_FIRMWARE,
+                                            .text = BB_STR("the station booted with another firmware version"),
+                                            .waiting = BB_STR("the station to boot with another firmware version")});
+}
+
 /* §5.11: the station waits for the cable if it is not there yet, as long as its ConnectionTimeOut says. */
 void effects_remote_start(const void *request, const void *answer, struct effect_list *list)
 {
@@ -57,7 +62,7 @@ void effects_remote_start(const void *request, const void *answer, struct effect
         effect_add(list, (struct bb_effect){.kind = BB_EFFECT_CONNECTOR,
                                             .flags = BB_EFFECT_OPTIONAL,
                                             .connector_id = connector,
-                                            .statuses = PLUGGED_IN,
+                                            .statuses = 1u << BB_CONNECTOR_PREPARING,
                                             .text = BB_STR("the car is plugged in"),
                                             .waiting = BB_STR("the driver to plug in")});
         effect_add(list, (struct bb_effect){.kind = BB_EFFECT_SESSION_STARTED,
@@ -160,9 +165,39 @@ void effects_firmware(const void *request, const void *answer, struct effect_lis
         (void)answer;
         list->timeout_ms = 2LL * HOUR_MS + (ahead_ms > 0 ? ahead_ms : 0);
         add_progress(list, NOTE_FIRMWARE, "Installed", "the station to report that the firmware is Installed");
-        effect_add(list, (struct bb_effect){.kind = BB_EFFECT_NEW_FIRMWARE,
-                                            .text = BB_STR("the station booted with another firmware version"),
-                                            .waiting = BB_STR("the station to boot with another firmware version")});
+        add_new_firmware(list);
+}
+
+/* The same of the Security Whitepaper's (edition 3 §4.2, §4.3, §4.5). */
+void effects_extended_trigger(const void *request, const void *answer, struct effect_list *list)
+{
+        enum { CONNECTOR_ID = 1 };
+        const struct extended_trigger_req *m = request;
+        const char *action = extended_trigger_names[m->requested_message];
+
+        (void)answer;
+        if (strcmp(action, "SignChargePointCertificate") == 0)
+                action = "SignCertificate";
+        effect_add_message(list, action,
+                           BB_PRESENT(m, CONNECTOR_ID) && m->connector_id > 0 ? m->connector_id : BB_CONNECTOR_ANY);
+}
+
+void effects_log(const void *request, const void *answer, struct effect_list *list)
+{
+        (void)request, (void)answer;
+        list->timeout_ms = 30 * MINUTE_MS_;
+        add_progress(list, NOTE_LOG, "Uploaded", "the station to report that the file is Uploaded");
+}
+
+void effects_signed_firmware(const void *request, const void *answer, struct effect_list *list)
+{
+        const struct signed_update_req *m = request;
+        int64_t ahead_ms = m->firmware.retrieve_at - bb_now_ms();
+
+        (void)answer;
+        list->timeout_ms = 2LL * HOUR_MS + (ahead_ms > 0 ? ahead_ms : 0);
+        add_progress(list, NOTE_SIGNED_FIRMWARE, "Installed", "the station to report that the firmware is Installed");
+        add_new_firmware(list);
 }
 
 /* §5.3. Some keys cannot be read; confirm() knows. */
@@ -184,7 +219,7 @@ void effects_configuration(const void *request, const void *answer, struct effec
 /* The words with which stations say yes; an answer without a status says yes by being there. */
 static int32_t says_yes(bb_str status)
 {
-        static const char *const words[] = {"Accepted", "Scheduled", "RebootRequired", "Unlocked"};
+        static const char *const words[] = {"Accepted", "Scheduled", "RebootRequired", "Unlocked", "AcceptedCanceled"};
 
         for (size_t i = 0; i < BB_COUNT(words); i++) {
                 if (bb_str_is(status, words[i]))

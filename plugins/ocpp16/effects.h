@@ -10,7 +10,11 @@
 /* Names of notes. Their values are OCPP's: an action, a status. */
 #define NOTE_MESSAGE "message"
 #define NOTE_FIRMWARE "firmware"
+#define NOTE_SIGNED_FIRMWARE "signed firmware"
 #define NOTE_DIAGNOSTICS "diagnostics"
+#define NOTE_LOG "log"
+
+struct station;
 
 #define EFFECTS_MAX 8
 struct effect_list {
@@ -27,6 +31,11 @@ void effect_add_message(struct effect_list *, const char *action, int64_t connec
 /* One an action: `request` and `answer` are the structs of its shapes. */
 typedef void effects_of(const void *request, const void *answer, struct effect_list *);
 effects_of effects_remote_start, effects_remote_stop, effects_reset, effects_availability, effects_trigger,
-        effects_reserve, effects_diagnostics, effects_firmware, effects_configuration;
+        effects_reserve, effects_diagnostics, effects_firmware, effects_configuration, effects_extended_trigger,
+        effects_log, effects_signed_firmware;
+
+/* note.c: the station sent a message; something that takes a while (NOTE_…) reached this status. */
+void note_message(const struct station *, const char *action, const struct bb_shape *, const void *message);
+void note_progress(const struct station *, const char *what, const char *status);
 
 #endif

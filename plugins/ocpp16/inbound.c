@@ -3,6 +3,7 @@
  * From a text message to its answer: the table of the actions that stations send, the check by shape, and what an error
  * becomes on the wire.
  */
+#include "effects.h"
 #include "frame.h"
 #include "interop.h"
 #include "journal.h"
@@ -241,6 +242,8 @@ static BB_AWAIT void serve_call(struct station *st, const struct frame *frame, b
         if (err == BB_OK)
                 repeat_keep(st, text, in->repeat, answer);
         finish(st, frame, in, err, answer);
+        if (err == BB_OK)
+                note_message(st, in->action, in->shape, message);
         metrics_seconds(in->action, (double)(bb_mono_ms() - begin_ms) / 1000);
 }
 

@@ -13,6 +13,7 @@
  *      certificate_*.c  what stations want signed
  *      commands.c       what the central system may ask of a station
  *      effects.c        what each command brings about
+ *      note.c           and what a station did, which may be that
  *      configuration.c  is a key as a ChangeConfiguration wants it
  *      outbound.c       one CALL under way, the others in line
  *      driver.c         station_driver/1

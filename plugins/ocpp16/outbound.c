@@ -98,6 +98,20 @@ static BB_AWAIT bb_err wait_for_turn(struct call *call, int64_t deadline)
         }
 }
 
+/* The domain writes down that it is sent before it is; while it does, the call keeps its place. */
+static BB_AWAIT bb_err ask_domain(struct call *call, bb_str operation_id)
+{
+        bb_err err;
+
+        call->going = 1;
+        if (operation_id.ptr == NULL)
+                return BB_OK;
+        err = charging->operation_sending(operation_id);
+        if (err < 0)
+                return err == BB_E_CONFLICT || err == BB_E_CANCELED ? err : BB_E_BUSY;
+        return call->station->ws != NULL ? BB_OK : BB_E_OFFLINE;
+}
+
 static bb_err send_call(struct call *call, const struct outgoing *out)
 {
         struct station *st = call->station;
@@ -132,7 +146,7 @@ static BB_AWAIT bb_err wait_for_answer(struct call *call, int64_t deadline)
 static BB_AWAIT bb_err exchange(struct call *call, const struct outgoing *out)
 {
         TRY(wait_for_turn(call, bb_mono_ms() + (out->wait_ms > 0 ? out->wait_ms : out->timeout_ms)));
-        call->going = 1;
+        TRY(ask_domain(call, out->operation_id));
         TRY(send_call(call, out));
         return wait_for_answer(call, call->sent_ms + out->timeout_ms);
 }

@@ -19,7 +19,7 @@ static const char *const hash_names[] = {"SHA256", "SHA384", "SHA512", NULL};
 static const char *const certificate_use_names[] = {"CentralSystemRootCertificate", "ManufacturerRootCertificate",
                                                     NULL};
 static const char *const log_type_names[] = {"DiagnosticsLog", "SecurityLog", NULL};
-static const char *const extended_trigger_names[] = {
+const char *const extended_trigger_names[] = {
         "BootNotification", "LogStatusNotification",      "FirmwareStatusNotification", "Heartbeat",
         "MeterValues",      "SignChargePointCertificate", "StatusNotification",         NULL};
 static const char *const delete_names[] = {"Accepted", "Failed", "NotFound", NULL};

@@ -39,6 +39,7 @@ extern const struct bb_shape LogStatusRequest BB_HIDDEN, SignedFirmwareStatusReq
 extern const struct bb_shape SignCertificateResponse BB_HIDDEN;
 extern const char *const log_status_names[] BB_HIDDEN;
 extern const char *const signed_firmware_status_names[] BB_HIDDEN;
+extern const char *const extended_trigger_names[] BB_HIDDEN;
 
 /* --- to the station --- */
 struct certificate_signed_req {

@@ -25,6 +25,7 @@ const size_t charging_migration_count = 0;
 __attribute__((unused)) static int fixture_up(void **); /* this one has its own */
 static struct bb_plugin_ref plugin_charging = {.name = "charging"};
 static struct charging_config fixture_options = {.review_days = 180,
+                                                 .operation_days = 90,
                                                  .lease_s = 32,
                                                  .orphan_available_minutes = 30,
                                                  .orphan_reboot_minutes = 60,

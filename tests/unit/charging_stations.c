@@ -3,6 +3,10 @@
  * Who may connect, what operators change, commands, signs of life: on a real cluster.
  *
  * test-sources: plugins/charging/admit.c plugins/charging/attempt.c plugins/charging/authorize.c plugins/charging/cdr.c
+ * test-sources: plugins/charging/bulk.c plugins/charging/bulk_job.c plugins/charging/effect.c
+ * test-sources: plugins/charging/operation.c plugins/charging/operation_follow.c plugins/charging/operation_read.c
+ * test-sources: plugins/charging/operation_resume.c plugins/charging/operation_send.c
+ * test-sources: plugins/charging/operation_table.c
  * test-sources: plugins/charging/command.c plugins/charging/connector.c
  * test-sources: plugins/charging/connector_status.c plugins/charging/decimal.c
  * test-sources: plugins/charging/domain.c plugins/charging/housekeeping.c plugins/charging/lease.c

@@ -22,6 +22,7 @@
 #include "../../plugins/ocpp16/interop.c"
 #include "../../plugins/ocpp16/meter.c"
 #include "../../plugins/ocpp16/metrics.c"
+#include "../../plugins/ocpp16/note.c"
 #include "../../plugins/ocpp16/outbound.c"
 #include "../../plugins/ocpp16/repair.c"
 #include "../../plugins/ocpp16/repair_value.c"

@@ -320,6 +320,118 @@ struct bb_reservation_filter {
         uint64_t room[4];
 };
 
+/* Something that a station did and only its driver understands: it may be the effect of a command. */
+struct bb_station_note {
+        bb_str name, value;   /* "firmware", "Installed" */
+        int64_t connector_id; /* BB_CONNECTOR_ANY: of none in particular */
+        int32_t failed;       /* commands that wait for a note of this name have failed */
+        int32_t reserved;     /* zero */
+        uint64_t room[4];
+};
+
+/* A command that is followed to its effect. */
+enum {
+        BB_OPERATION_QUEUED = 0,    /* not sent: waits for its turn, or for the station to come back */
+        BB_OPERATION_SENT = 1,      /* waits for the answer */
+        BB_OPERATION_FOLLOWING = 2, /* the station said yes; waits for the effect */
+        BB_OPERATION_SUCCEEDED = 3,
+        BB_OPERATION_REJECTED = 4,  /* the station said no, or answered with an error */
+        BB_OPERATION_FAILED = 5,    /* not sent, or what followed the answer went wrong */
+        BB_OPERATION_TIMED_OUT = 6, /* no answer, or a step did not come in time */
+        BB_OPERATION_CANCELLED = 7, /* before it was sent */
+        BB_OPERATION_UNKNOWN = 8    /* it was sent, and what the station said got lost; it is not sent again */
+};
+static inline int32_t bb_operation_is_over(int32_t state)
+{
+        return state >= BB_OPERATION_SUCCEEDED;
+}
+
+struct bb_operation_step {
+        int64_t at_ms;
+        bb_str step; /* "queued", "sent", "answered", "effect", "note", "ended" */
+        bb_str text; /* a sentence */
+        uint64_t room[2];
+};
+
+struct bb_operation {
+        uint64_t present;
+        bb_str id; /* UUID v7 */
+        bb_str station_id, action, actor;
+        bb_str bulk_id;    /* of the command to many stations that it belongs to, or BB_NONE */
+        bb_str payload;    /* JSON, secrets masked */
+        int32_t state;     /* BB_OPERATION_… */
+        int32_t outcome;   /* BB_COMMAND_… of the answer; -1: none yet */
+        int32_t unchanged; /* not sent: the station was so already */
+        int32_t reserved;  /* zero */
+        bb_str answer;     /* JSON: the station's answer, or its error's details */
+        bb_str error_code, error_text;
+        bb_str summary;     /* a sentence: what is waited for, or how it ended */
+        bb_str session_id;  /* that it started or ended, or BB_NONE */
+        int64_t latency_ms; /* of the answer */
+        int64_t created_ms, sent_ms, answered_ms, ended_ms, deadline_ms; /* 0: not (yet) */
+        struct bb_array steps;                                           /* of struct bb_operation_step */
+        int64_t version;
+        uint64_t room[8];
+};
+
+/* What is wanted of one station. */
+struct bb_command_order {
+        uint32_t size;
+        int32_t flags; /* BB_ORDER_… */
+        bb_str actor, station_id, action;
+        const bb_json *payload;
+        int64_t timeout_ms;        /* for the answer; 0: the driver's default */
+        int64_t expires_ms;        /* from now on: not sent later than that; 0: a default */
+        int64_t effect_timeout_ms; /* from the answer on; 0: the driver's default for the action */
+        uint64_t room[4];
+};
+enum {
+        BB_ORDER_FORCE = 1,         /* sent although the station is so already */
+        BB_ORDER_QUEUE_OFFLINE = 2, /* a station that is not connected gets it when it is back */
+        BB_ORDER_LASTING = 4        /* goes on after a restart of busbard; without it nobody asks for it any more */
+};
+
+struct bb_operation_filter {
+        bb_str station_id, action, bulk_id;
+        int32_t state; /* BB_OPERATION_…, -1: all */
+        int32_t over;  /* 1: those that have ended, 0: those that have not, -1: both */
+        uint64_t room[4];
+};
+
+/* The same command for many stations. */
+enum {
+        BB_BULK_RUNNING = 0,
+        BB_BULK_PAUSED = 1,
+        BB_BULK_FINISHED = 2,  /* each station's operation has been sent, or ended without */
+        BB_BULK_CANCELLED = 3, /* by somebody */
+        BB_BULK_STOPPED = 4    /* by max_failures */
+};
+#define BB_OPERATION_STATES 9
+struct bb_bulk {
+        uint64_t present;
+        bb_str id, actor, action;
+        bb_str payload; /* JSON, secrets masked */
+        int32_t state;  /* BB_BULK_… */
+        int32_t reserved;
+        int64_t rate_per_second, max_failures; /* max_failures 0: no limit */
+        int64_t total, counts[BB_OPERATION_STATES];
+        int64_t created_ms, ended_ms;
+        int64_t version;
+        uint64_t room[8];
+};
+struct bb_bulk_order {
+        uint32_t size;
+        int32_t flags; /* BB_ORDER_… */
+        bb_str actor, action;
+        const bb_json *payload;
+        const bb_str *station_ids; /* those; NULL: by the filter, where BB_NONE lets everything through */
+        size_t station_count;
+        bb_str location_id, vendor, model, firmware_version;
+        int64_t rate_per_second, max_failures;
+        int64_t timeout_ms, expires_ms, effect_timeout_ms;
+        uint64_t room[4];
+};
+
 struct bb_charging_ops {
         uint32_t size;
         uint32_t reserved;
@@ -418,6 +530,38 @@ struct bb_charging_ops {
          * station let go of one. */
         bb_err (*reservation_told)(const struct bb_reservation *);
         bb_err (*reservation_gone)(bb_str station_id, int64_t id, bb_str answer);
+
+        /* --- commands that are followed to their effect --- */
+        /* From drivers. Right before a command is sent: writes down that it is. BB_E_CONFLICT: it is over, do not send.
+         */
+        bb_err (*operation_sending)(bb_str operation_id);
+        /* Is somebody waiting for what this station does? Asked before station_note, where that costs something. Does
+         * not wait. */
+        int32_t (*station_watched)(bb_str station_id);
+        /* Does not wait. */
+        void (*station_note)(const struct bb_station_ref *, const struct bb_station_note *);
+
+        /* For operators. Checks a command, writes it down, and begins with it; audited. ret_fault->outcome other than
+         * BB_COMMAND_ANSWERED says why there is no operation: invalid, unknown, or offline without
+         * BB_ORDER_QUEUE_OFFLINE. BB_E_NOT_FOUND: no such station. */
+        bb_err (*operation_start)(const struct bb_command_order *, struct bb_command_result *ret_fault, bb_str *ret_id);
+        bb_err (*operation_get)(bb_str id, struct bb_operation *ret);
+        /* Newest first. `after` is the id of one. */
+        bb_err (*operation_list)(const struct bb_operation_filter *, bb_str after, size_t limit,
+                                 struct bb_operation **ret, size_t *ret_count);
+        /* Waits until its version is another one than `version`, timeout_ms at most; then as operation_get. */
+        bb_err (*operation_wait)(bb_str id, int64_t version, int64_t timeout_ms, struct bb_operation *ret);
+        /* From now on it goes on after a restart of busbard (BB_ORDER_LASTING). */
+        bb_err (*operation_keep)(bb_str id);
+        bb_err (*operation_cancel)(bb_str actor, bb_str id); /* BB_E_CONFLICT: it is sent already, or over */
+
+        /* ret_fault as of operation_start. BB_E_NOT_FOUND: no station fits; a station id that does not exist:
+         * ret_fault->fault_path says which. */
+        bb_err (*bulk_start)(const struct bb_bulk_order *, struct bb_command_result *ret_fault, bb_str *ret_id);
+        bb_err (*bulk_get)(bb_str id, struct bb_bulk *ret);
+        bb_err (*bulk_list)(bb_str after, size_t limit, struct bb_bulk **ret, size_t *ret_count); /* newest first */
+        /* To paused, running or cancelled. BB_E_CONFLICT: it is over. */
+        bb_err (*bulk_change)(bb_str actor, bb_str id, int32_t state);
 };
 
 /* Durable events of this contract: topic, key, and the members of the payload. Those with "?" are left out when there
@@ -446,6 +590,7 @@ struct bb_charging_ops {
  *   reservation.cancelled  id           …
  *   token.changed          uid          uid: made or changed
  *   token.deleted          uid          uid
+ *   operation.ended        operation id operation_id, station_id, action, state ("succeeded"), summary?, session_id?
  *   cdr.created            session id   cdr_id, session_id; after session.ended, but not for a session with a review
  */
 
