@@ -32,10 +32,39 @@ static const struct bb_query_param reservation_query[] = {
 static const struct bb_query_param audit_query[] = {
         {.name = "object", .type = BB_T_STR, .about = "Id of the object that was changed."},
 };
+static const char *const waits[] = {"answer", "effect", "none", NULL};
+static const char *const offlines[] = {"fail", "queue", NULL};
 static const struct bb_query_param command_query[] = {
         {.name = "timeout_ms",
          .type = BB_T_INT,
          .about = "How long to wait for the station, up to 600000; 0 or absent: the driver's default."},
+        {.name = "wait",
+         .type = BB_T_ENUM,
+         .values = waits,
+         .about =
+                 "What the request waits for: the station's answer (when absent), the effect, or none of them (202; as "
+                 "Prefer: respond-async)."},
+        {.name = "wait_ms",
+         .type = BB_T_INT,
+         .about = "How long at most, up to 55000; what takes longer is 202 with the operation to follow."},
+        {.name = "effect_timeout_s",
+         .type = BB_T_INT,
+         .about = "How long the effect is waited for, from the answer on; 0 or absent: by the action."},
+        {.name = "if_offline",
+         .type = BB_T_ENUM,
+         .values = offlines,
+         .about = "A station that is not connected: fail (409, when absent), or queue: it gets it when it is back."},
+        {.name = "expires_s",
+         .type = BB_T_INT,
+         .about = "What is not sent within this time is not sent at all; when absent 2 minutes, or a day when queued."},
+        {.name = "force", .type = BB_T_BOOL, .about = "true: send it although the station is so already."},
+};
+static const struct bb_query_param operation_query[] = {
+        {.name = "station", .type = BB_T_STR},
+        {.name = "action", .type = BB_T_STR},
+        {.name = "state", .type = BB_T_ENUM, .values = operation_states},
+        {.name = "over", .type = BB_T_BOOL, .about = "true: those that have ended."},
+        {.name = "command", .type = BB_T_STR, .about = "Id of a command to many stations."},
 };
 static const struct bb_query_param attempt_query[] = {
         {.name = "limit", .type = BB_T_INT, .about = "How many items at most: 1 to 200, 50 when absent."},
@@ -51,6 +80,11 @@ static const struct bb_query_param attempt_query[] = {
         {                                                                                                              \
                 .method = "PUT", .path = (path_), .permission = (scope), .handle = (handler), .request = &(in),        \
                 .response = &(out), .summary = (text)                                                                  \
+        }
+#define POST(path_, scope, handler, out, text)                                                                         \
+        {                                                                                                              \
+                .method = "POST", .path = (path_), .permission = (scope), .handle = (handler), .response = &(out),     \
+                .flags = BB_ROUTE_IDEMPOTENT, .summary = (text)                                                        \
         }
 #define DELETE(path_, scope, handler, text)                                                                            \
         {                                                                                                              \
@@ -90,7 +124,34 @@ static const struct bb_route routes[] = {
          .response = &CommandOutcome,
          .flags = BB_ROUTE_IDEMPOTENT,
          BB_QUERY(command_query),
-         .summary = "Sends a command to a station and waits for its answer"},
+         .summary = "Sends a command to a station and waits for its answer or its effect"},
+        LIST("/v1/operations", "commands:read", operations_list, Operation,
+             "Commands with what became of them, newest first", BB_QUERY(operation_query)),
+        READ("/v1/operations/{id}", "commands:read", operation_read, Operation, "One command, step by step"),
+        POST("/v1/operations/{id}/cancel", "commands:write", operation_withdraw, Operation,
+             "Takes back a command that is not sent yet"),
+        {.method = "GET",
+         .path = "/v1/operations/{id}/live",
+         .permission = "commands:read",
+         .handle = operation_live,
+         .flags = BB_ROUTE_ENDLESS,
+         .summary = "The same at each change, to its end: Server-Sent Events (text/event-stream)"},
+        {.method = "POST",
+         .path = "/v1/commands",
+         .permission = "commands:write",
+         .handle = bulk_create,
+         .request = &BulkCommandRequest,
+         .response = &BulkCommand,
+         .status = 202,
+         .flags = BB_ROUTE_IDEMPOTENT,
+         .max_body = 16 << 20,
+         .summary = "Sends a command to many stations, at a set rate"},
+        LIST("/v1/commands", "commands:read", bulks_list, BulkCommand, "Commands to many stations, newest first"),
+        READ("/v1/commands/{id}", "commands:read", bulk_read, BulkCommand, "One of them, and how far it is"),
+        POST("/v1/commands/{id}/pause", "commands:write", bulk_pause, BulkCommand, "Sends no more of it for now"),
+        POST("/v1/commands/{id}/resume", "commands:write", bulk_resume, BulkCommand, "Goes on with it"),
+        POST("/v1/commands/{id}/cancel", "commands:write", bulk_cancel, BulkCommand,
+             "Sends no more of it; what was sent is followed to its end"),
 
         LIST("/v1/tokens", "tokens:read", tokens_list, Token, "Tokens, by uid", BB_QUERY(token_query)),
         READ("/v1/tokens/{uid}", "tokens:read", token_read, Token, "One token"),

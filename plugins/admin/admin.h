@@ -22,6 +22,9 @@ bb_err page_of(bb_request *, bb_response *, struct page *ret);
 void page_send(bb_response *, const struct bb_shape *, void *items, size_t count, const struct page *, bb_str last);
 /* What a list said to this page: that it does not know the item before is the cursor's fault (400). */
 bb_err page_fault(bb_response *, const struct page *, bb_err);
+/* Stored JSON as a value; what cannot be read is left out (NULL). */
+bb_json *json_of(bb_str text);
+bb_json *object_json(const struct bb_shape *, void *object);
 /* Sends one object. */
 void object_encode(bb_response *, const struct bb_shape *, void *object);
 /* Sends one object with its ETag, or 304. */
@@ -43,8 +46,9 @@ __attribute__((sentinel)) bb_err filters_filled(bb_request *, bb_response *, ...
 int32_t bool_query(bb_request *, const char *name); /* -1: not given */
 bb_err time_query(bb_request *, const char *name, int64_t *ret);
 
-/* --- commands.c: the problem that says why a command never reached the station, or got no answer. --- */
-bb_err command_failure_send(bb_response *, const struct bb_command_result *);
+/* --- commands.c --- */
+/* The problem of a command that was not sent or not answered; `pointer` is where its payload is in the body. */
+bb_err command_fault(bb_response *, const struct bb_command_result *, bb_str detail, const char *pointer);
 
 /* --- one file each --- */
 BB_AWAIT bb_err locations_list(bb_request *, bb_response *);
@@ -72,6 +76,16 @@ BB_AWAIT bb_err reservations_list(bb_request *, bb_response *);
 BB_AWAIT bb_err reservation_read(bb_request *, bb_response *);
 BB_AWAIT bb_err reservation_create(bb_request *, bb_response *);
 BB_AWAIT bb_err reservation_remove(bb_request *, bb_response *);
+BB_AWAIT bb_err operations_list(bb_request *, bb_response *);
+BB_AWAIT bb_err operation_read(bb_request *, bb_response *);
+BB_AWAIT bb_err operation_withdraw(bb_request *, bb_response *);
+BB_AWAIT bb_err operation_live(bb_request *, bb_response *);
+BB_AWAIT bb_err bulk_create(bb_request *, bb_response *);
+BB_AWAIT bb_err bulks_list(bb_request *, bb_response *);
+BB_AWAIT bb_err bulk_read(bb_request *, bb_response *);
+BB_AWAIT bb_err bulk_pause(bb_request *, bb_response *);
+BB_AWAIT bb_err bulk_resume(bb_request *, bb_response *);
+BB_AWAIT bb_err bulk_cancel(bb_request *, bb_response *);
 BB_AWAIT bb_err audit_entries(bb_request *, bb_response *);
 BB_AWAIT bb_err reviews_list(bb_request *, bb_response *);
 BB_AWAIT bb_err dead_letters_list(bb_request *, bb_response *);
@@ -91,6 +105,8 @@ extern const struct bb_shape Sample BB_HIDDEN;
 extern const struct bb_shape Cdr BB_HIDDEN;
 extern const struct bb_shape CommandPayload BB_HIDDEN;
 extern const struct bb_shape CommandOutcome BB_HIDDEN;
+extern const struct bb_shape Operation BB_HIDDEN;
+extern const struct bb_shape BulkCommandRequest BB_HIDDEN, BulkCommand BB_HIDDEN;
 extern const struct bb_shape AuditEntry BB_HIDDEN;
 extern const struct bb_shape Review BB_HIDDEN;
 extern const struct bb_shape Reservation BB_HIDDEN;
@@ -98,5 +114,6 @@ extern const struct bb_shape DeadLetter BB_HIDDEN;
 
 extern const char *const session_states[];
 extern const char *const authorization_states[];
+extern const char *const operation_states[] BB_HIDDEN;
 
 #endif

@@ -68,15 +68,6 @@ static const struct bb_field letter_fields[] = {
 BB_SHAPE(DeadLetter, letter_view, 0, "An event that a plugin could not handle after the last attempt.", letter_fields);
 #undef AT
 
-/* Stored JSON as a value; what cannot be read is left out. */
-static bb_json *json_of(bb_str text)
-{
-        struct bb_fault fault;
-        bb_json *value;
-
-        return text.len > 0 && bb_json_parse(text, &value, &fault) == BB_OK ? value : NULL;
-}
-
 /* The number of an entry counts all tenants' changes, so the cursor that holds it is sealed. */
 static bb_err audit_position(bb_str cursor, int64_t *ret)
 {

@@ -135,10 +135,23 @@ void page_send(bb_response *res, const struct bb_shape *shape, void *items, size
         bb_response_page(res, list, count > 0 && count == page->limit ? last : BB_NONE);
 }
 
-void object_encode(bb_response *res, const struct bb_shape *shape, void *object)
+bb_json *json_of(bb_str text)
+{
+        struct bb_fault fault;
+        bb_json *value;
+
+        return text.len > 0 && bb_json_parse(text, &value, &fault) == BB_OK ? value : NULL;
+}
+
+bb_json *object_json(const struct bb_shape *shape, void *object)
 {
         mark_present(shape, object);
-        bb_response_shape(res, shape, object);
+        return bb_shape_encode(shape, object);
+}
+
+void object_encode(bb_response *res, const struct bb_shape *shape, void *object)
+{
+        bb_response_json(res, object_json(shape, object));
 }
 
 static bb_str tag_of(int64_t version)

@@ -130,7 +130,7 @@ BB_AWAIT bb_err reservation_create(bb_request *req, bb_response *res)
         if (err < 0)
                 return refusal_send(res, err);
         if (result.outcome != BB_COMMAND_ANSWERED && result.outcome != BB_COMMAND_REFUSED)
-                return command_failure_send(res, &result);
+                return command_fault(res, &result, BB_NONE, "");
         if (r.state != BB_RESERVATION_ACTIVE)
                 return bb_problem(
                         res, BB_E_REJECTED, 409, "reservation-refused",
@@ -159,7 +159,7 @@ BB_AWAIT bb_err reservation_remove(bb_request *req, bb_response *res)
                                   bb_print("The station answered %.*s: %.*s", BB_FMT(result.error_code),
                                            BB_FMT(result.error_text)));
         if (result.outcome != BB_COMMAND_ANSWERED)
-                return command_failure_send(res, &result);
+                return command_fault(res, &result, BB_NONE, "");
         bb_response_status(res, 204);
         return BB_OK;
 }

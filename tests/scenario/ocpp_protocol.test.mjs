@@ -278,7 +278,7 @@ test('every Core command reaches the station as the specification writes it', as
     UnlockConnector: [{ connectorId: 1 }, { status: 'NotSupported' }],
   };
   for (const [action, [request, answer]] of Object.entries(commands)) {
-    const result = busbar.api('north', 'POST', `/v1/stations/CORE/commands/${action}`, request);
+    const result = busbar.api('north', 'POST', `/v1/stations/CORE/commands/${action}?force=true`, request);
     const call = await raw.next();
     assert.equal(call[2], action);
     assert.deepEqual(call[3], request);
