@@ -86,6 +86,13 @@ BB_AWAIT bb_err bulk_read(bb_request *, bb_response *);
 BB_AWAIT bb_err bulk_pause(bb_request *, bb_response *);
 BB_AWAIT bb_err bulk_resume(bb_request *, bb_response *);
 BB_AWAIT bb_err bulk_cancel(bb_request *, bb_response *);
+BB_AWAIT bb_err profiles_list(bb_request *, bb_response *);
+BB_AWAIT bb_err profile_read(bb_request *, bb_response *);
+BB_AWAIT bb_err profile_create(bb_request *, bb_response *);
+BB_AWAIT bb_err profile_remove(bb_request *, bb_response *);
+BB_AWAIT bb_err composite_read(bb_request *, bb_response *);
+enum { COMPOSITE_QUERIES = 3 };
+extern const struct bb_query_param composite_query[COMPOSITE_QUERIES] BB_HIDDEN;
 BB_AWAIT bb_err audit_entries(bb_request *, bb_response *);
 BB_AWAIT bb_err reviews_list(bb_request *, bb_response *);
 BB_AWAIT bb_err dead_letters_list(bb_request *, bb_response *);
@@ -110,6 +117,8 @@ extern const struct bb_shape BulkCommandRequest BB_HIDDEN, BulkCommand BB_HIDDEN
 extern const struct bb_shape AuditEntry BB_HIDDEN;
 extern const struct bb_shape Review BB_HIDDEN;
 extern const struct bb_shape Reservation BB_HIDDEN;
+extern const struct bb_shape ChargingProfile BB_HIDDEN;
+extern const struct bb_shape CompositeSchedule BB_HIDDEN;
 extern const struct bb_shape DeadLetter BB_HIDDEN;
 
 extern const char *const session_states[];

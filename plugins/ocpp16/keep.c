@@ -7,6 +7,7 @@
 #include "capability.h"
 #include "local_list.h"
 #include "ocpp16.h"
+#include "profile.h"
 #include "shapes.h"
 
 /* What is known of the list now is what somebody else did. Lists that are brought in step take care of themselves. */
@@ -76,16 +77,31 @@ static BB_AWAIT bb_err cancel_keep(struct station *st, const void *request, cons
                                           a->status == 0 ? BB_STR("Accepted") : BB_STR("Rejected"));
 }
 
+static BB_AWAIT bb_err set_profile_keep(struct station *st, const void *request, const void *answer)
+{
+        const struct answer_status *a = answer;
+
+        return a->status == 0 ? profile_set_keep(bb_str_dup(station_id(st)), request) : BB_OK;
+}
+
+static BB_AWAIT bb_err clear_profile_keep(struct station *st, const void *request, const void *answer)
+{
+        (void)answer;
+        return profile_clear_keep(bb_str_dup(station_id(st)), request);
+}
+
 static const struct {
         const char *action;
         bb_err (*keep)(struct station *, const void *request, const void *answer);
 } keepers[] = {
         {"CancelReservation", cancel_keep},
         {"ChangeConfiguration", configuration_change_keep},
+        {"ClearChargingProfile", clear_profile_keep},
         {"GetConfiguration", configuration_read_keep},
         {"GetLocalListVersion", list_keep},
         {"ReserveNow", reserve_keep},
         {"SendLocalList", list_keep},
+        {"SetChargingProfile", set_profile_keep},
 };
 
 BB_AWAIT void keep_answer(struct station *st, const struct command *command, bb_str text,

@@ -22,6 +22,8 @@
  *      repair*.c        what is mended in them, and how
  *      interop.c        what was mended and refused, station by station
  *      list_*.c         local authorization lists, kept in step with the tokens
+ *      profile*.c       charging profiles, and composite.c what they come to
+ *      keep.c           what a station's answers mean for what is kept about it
  *      capability.c     what a station's configuration says of its limits
  *      storm.c watch.c  the database away or stuck, everybody coming back
  *      shapes_*.c       every message
@@ -32,6 +34,7 @@
 #include "interop.h"
 #include "journal.h"
 #include "local_list.h"
+#include "profile.h"
 #include "security.h"
 #include "shapes.h"
 #include "validation.h"
@@ -173,6 +176,7 @@ static bb_err load(const struct bb_host *host, void **ret_self)
         TRY(bb_db_migrations(schema_migrations, schema_migration_count));
         TRY(bb_http_routes(routes, BB_COUNT(routes)));
         TRY(bb_provide("station_driver/1", &driver_ops));
+        TRY(bb_provide("charging_profile/1", &profile_ops));
         TRY(bb_event_subscribe("token.*", list_token_event));
         TRY(bb_event_subscribe("ocpp16.list_reconcile", list_reconcile_event));
         *ret_self = NULL;
@@ -199,6 +203,7 @@ static BB_AWAIT bb_err tenant_start(void *self, bb_tenant *tenant, const void *c
         owner->watch = bb_timer_new(tenant, "ocpp16.watch", 1000, 1000, watch_tick, owner);
         TRY(journal_start(owner));
         TRY(lists_start(owner));
+        (void)bb_timer_new(tenant, "ocpp16.profiles", 60000, 60000, profiles_minute, owner); /* ends with the tenant */
         *ret_state = owner;
         return BB_OK;
 }

@@ -279,7 +279,7 @@ extern const struct bb_shape GetDiagnosticsRequest BB_HIDDEN, UpdateFirmwareRequ
 extern const struct bb_shape CancelReservationRequest BB_HIDDEN, ReserveNowRequest BB_HIDDEN;
 extern const struct bb_shape SendLocalListRequest BB_HIDDEN, ClearChargingProfileRequest BB_HIDDEN;
 extern const struct bb_shape GetCompositeScheduleRequest BB_HIDDEN, SetChargingProfileRequest BB_HIDDEN;
-extern const struct bb_shape ChargingSchedule BB_HIDDEN;
+extern const struct bb_shape ChargingSchedule BB_HIDDEN, ChargingProfile BB_HIDDEN;
 
 /* --- and what it answers --- */
 struct answer_status {

@@ -79,7 +79,7 @@ static const struct bb_field profile_req_fields[] = {
         FIELD(charging_profile, schedule, "chargingSchedule", BB_T_OBJECT, .flags = BB_REQUIRED,
               .shape = &ChargingSchedule),
 };
-static BB_SHAPE(ChargingProfile, charging_profile, 0, "OCPP 1.6 §7.8", profile_req_fields);
+BB_SHAPE(ChargingProfile, charging_profile, 0, "OCPP 1.6 §7.8", profile_req_fields);
 
 static const struct bb_field remote_start_req_fields[] = {
         FIELD(remote_start_req, connector_id, "connectorId", BB_T_INT, ONE_CONNECTOR_RANGE),

@@ -7,6 +7,7 @@
 #include <busbar/auth.h>
 #include <busbar/bus.h>
 #include <busbar/charging.h>
+#include <busbar/charging_profile.h>
 #include <busbar/crypto.h>
 #include <busbar/db.h>
 #include <busbar/http.h>
@@ -522,6 +523,76 @@ AT(bb_charging_ops, bulk_start, 424, bb_err (*)(const struct bb_bulk_order *, st
 AT(bb_charging_ops, bulk_get, 432, bb_err (*)(bb_str id, struct bb_bulk *ret));
 AT(bb_charging_ops, bulk_list, 440, bb_err (*)(bb_str after, size_t limit, struct bb_bulk **ret, size_t *ret_count));
 AT(bb_charging_ops, bulk_change, 448, bb_err (*)(bb_str actor, bb_str id, int32_t state));
+
+IS(BB_PROFILE_CHARGE_POINT_MAX, 0);
+IS(BB_PROFILE_TX_DEFAULT, 1);
+IS(BB_PROFILE_TX, 2);
+IS(BB_PROFILE_ABSOLUTE, 0);
+IS(BB_PROFILE_RECURRING, 1);
+IS(BB_PROFILE_RELATIVE, 2);
+IS(BB_RECURS_DAILY, 0);
+IS(BB_RECURS_WEEKLY, 1);
+IS(BB_RECURS_NEVER, -1);
+IS(BB_RATE_AMPERES, 0);
+IS(BB_RATE_WATTS, 1);
+IS(BB_PROFILE_UNCONFIRMED, 0);
+IS(BB_PROFILE_SET, 1);
+IS(BB_COMPOSITE_SAME, 0);
+IS(BB_COMPOSITE_LOWER, 1);
+IS(BB_COMPOSITE_HIGHER, 2);
+IS(BB_COMPOSITE_UNTOLD, 3);
+
+EXACTLY(bb_schedule_period, 48);
+AT(bb_schedule_period, present, 0, uint64_t);
+AT(bb_schedule_period, start_s, 8, int64_t);
+AT(bb_schedule_period, limit_milli, 16, int64_t);
+AT(bb_schedule_period, phases, 24, int64_t);
+
+EXACTLY(bb_charging_schedule, 88);
+AT(bb_charging_schedule, present, 0, uint64_t);
+AT(bb_charging_schedule, duration_s, 8, int64_t);
+AT(bb_charging_schedule, start_ms, 16, int64_t);
+AT(bb_charging_schedule, unit, 24, int32_t);
+AT(bb_charging_schedule, min_rate_milli, 32, int64_t);
+AT(bb_charging_schedule, periods, 40, struct bb_array);
+
+EXACTLY(bb_charging_profile, 248);
+AT(bb_charging_profile, present, 0, uint64_t);
+AT(bb_charging_profile, id, 8, int64_t);
+AT(bb_charging_profile, station_id, 16, bb_str);
+AT(bb_charging_profile, connector_id, 32, int64_t);
+AT(bb_charging_profile, transaction_id, 40, int64_t);
+AT(bb_charging_profile, stack_level, 48, int64_t);
+AT(bb_charging_profile, purpose, 56, int32_t);
+AT(bb_charging_profile, kind, 60, int32_t);
+AT(bb_charging_profile, recurs, 64, int32_t);
+AT(bb_charging_profile, state, 68, int32_t);
+AT(bb_charging_profile, valid_from_ms, 72, int64_t);
+AT(bb_charging_profile, valid_to_ms, 80, int64_t);
+AT(bb_charging_profile, schedule, 88, struct bb_charging_schedule);
+AT(bb_charging_profile, set_ms, 176, int64_t);
+
+EXACTLY(bb_composite, 72);
+AT(bb_composite, from_ms, 0, int64_t);
+AT(bb_composite, duration_s, 8, int64_t);
+AT(bb_composite, unit, 16, int32_t);
+AT(bb_composite, periods, 24, struct bb_array);
+
+EXACTLY(bb_composite_report, 208);
+AT(bb_composite_report, computed, 0, struct bb_composite);
+AT(bb_composite_report, told, 72, struct bb_composite);
+AT(bb_composite_report, verdict, 144, int32_t);
+AT(bb_composite_report, differs_ms, 152, int64_t);
+AT(bb_composite_report, computed_milli, 160, int64_t);
+AT(bb_composite_report, told_milli, 168, int64_t);
+
+AT_LEAST(bb_charging_profile_ops, 48);
+AT(bb_charging_profile_ops, size, 0, uint32_t);
+AT(bb_charging_profile_ops, put, 8, bb_err (*)(bb_str actor, const struct bb_charging_profile *, struct bb_command_result *ret_result, struct bb_charging_profile *ret));
+AT(bb_charging_profile_ops, remove, 16, bb_err (*)(bb_str actor, bb_str station_id, int64_t id, struct bb_command_result *ret_result));
+AT(bb_charging_profile_ops, list, 24, bb_err (*)(bb_str station_id, struct bb_charging_profile **ret, size_t *ret_count));
+AT(bb_charging_profile_ops, computed, 32, bb_err (*)(bb_str station_id, int64_t connector_id, int64_t from_ms, int64_t duration_s, int32_t unit, struct bb_composite *ret));
+AT(bb_charging_profile_ops, composite, 40, bb_err (*)(bb_str station_id, int64_t connector_id, int64_t duration_s, int32_t unit, struct bb_command_result *ret_result, struct bb_composite_report *ret));
 
 IS(BB_KEY_OTHER, 0);
 IS(BB_KEY_RSA, 1);
