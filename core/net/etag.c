@@ -102,7 +102,9 @@ static bb_err check_change(const struct bb_request *req, struct bb_response *res
 
 bb_err etag_check(struct bb_request *req, struct bb_response *res, bb_str tag)
 {
-        int changes = request_is(req, "PUT") || request_is(req, "PATCH") || request_is(req, "DELETE");
+        /* A POST that makes something has no version to match; one about an object may name it. */
+        int changes = request_is(req, "PUT") || request_is(req, "PATCH") || request_is(req, "DELETE") ||
+                      (request_is(req, "POST") && request_header(req, "if-match").ptr != NULL);
 
         if (!is_tag(tag))
                 return problem_set(res, BB_E_INTERNAL, 500, NULL, BB_NONE);

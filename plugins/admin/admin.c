@@ -21,6 +21,7 @@ static const struct bb_query_param session_query[] = {
         {.name = "token", .type = BB_T_STR},
         {.name = "location", .type = BB_T_STR},
         {.name = "open", .type = BB_T_BOOL, .about = "true: still charging."},
+        {.name = "review", .type = BB_T_BOOL, .about = "true: those alone that somebody should look at."},
         {.name = "from", .type = BB_T_TIME, .about = "Started at this time or later."},
         {.name = "to", .type = BB_T_TIME, .about = "Started before this time."},
 };
@@ -28,6 +29,9 @@ static const struct bb_query_param reservation_query[] = {
         {.name = "station", .type = BB_T_STR},
         {.name = "token", .type = BB_T_STR},
         {.name = "live", .type = BB_T_BOOL, .about = "true: requested or active."},
+};
+static const struct bb_query_param review_query[] = {
+        {.name = "state", .type = BB_T_ENUM, .values = review_states, .about = "Absent: all."},
 };
 static const struct bb_query_param audit_query[] = {
         {.name = "object", .type = BB_T_STR, .about = "Id of the object that was changed."},
@@ -74,6 +78,11 @@ static const struct bb_query_param attempt_query[] = {
         {                                                                                                              \
                 .method = "GET", .path = (path_), .permission = (scope), .handle = (handler), .response = &(shape),    \
                 .summary = (text), ##__VA_ARGS__                                                                       \
+        }
+#define DECIDE(path_, handler, in, out, text)                                                                          \
+        {                                                                                                              \
+                .method = "POST", .path = (path_), .permission = "sessions:write", .handle = (handler),                \
+                .request = &(in), .response = &(out), .flags = BB_ROUTE_IDEMPOTENT, .summary = (text)                  \
         }
 #define LIST(...) READ(__VA_ARGS__, .flags = BB_ROUTE_LIST)
 #define PUT(path_, scope, handler, in, out, text)                                                                      \
@@ -196,10 +205,18 @@ static const struct bb_route routes[] = {
         READ("/v1/sessions/{id}", "sessions:read", session_read, Session, "One session"),
         LIST("/v1/sessions/{id}/samples", "sessions:read", session_samples, Sample,
              "Meter samples of a session, oldest first"),
+        DECIDE("/v1/sessions/{id}/close", session_shut, DecisionNote, Session,
+               "Closes an open session for the time being; its own stop still takes precedence"),
+        DECIDE("/v1/sessions/{id}/settle", session_settle, SessionSettlement, Session,
+               "Gives a session that is in review or closed its final account, or dismisses it"),
         LIST("/v1/cdrs", "sessions:read", cdrs_list, Cdr, "Charge detail records, newest first"),
 
         LIST("/v1/reviews", "sessions:read", reviews_list, Review,
-             "Reports of stations that fit no session, newest first"),
+             "Reports of stations that fit no session, newest first", BB_QUERY(review_query)),
+        READ("/v1/reviews/{id}", "sessions:read", review_read, Review, "One report that fits no session"),
+        DECIDE("/v1/reviews/{id}/settle", review_settle, ReviewSettlement, Review,
+               "Gives a report to its session, or makes a stop a session of its own"),
+        DECIDE("/v1/reviews/{id}/dismiss", review_dismiss, DecisionNote, Review, "The report is nothing"),
         LIST("/v1/audit", "audit:read", audit_entries, AuditEntry, "Who changed what, newest first",
              BB_QUERY(audit_query)),
         LIST("/v1/dead-letters", "events:read", dead_letters_list, DeadLetter, "Events that no attempt could deliver"),

@@ -95,6 +95,12 @@ enum { COMPOSITE_QUERIES = 3 };
 extern const struct bb_query_param composite_query[COMPOSITE_QUERIES] BB_HIDDEN;
 BB_AWAIT bb_err audit_entries(bb_request *, bb_response *);
 BB_AWAIT bb_err reviews_list(bb_request *, bb_response *);
+BB_AWAIT bb_err review_read(bb_request *, bb_response *);
+BB_AWAIT bb_err review_sent(bb_request *, bb_response *, bb_str id); /* what a decision left */
+BB_AWAIT bb_err review_settle(bb_request *, bb_response *);
+BB_AWAIT bb_err review_dismiss(bb_request *, bb_response *);
+BB_AWAIT bb_err session_settle(bb_request *, bb_response *);
+BB_AWAIT bb_err session_shut(bb_request *, bb_response *);
 BB_AWAIT bb_err dead_letters_list(bb_request *, bb_response *);
 BB_AWAIT bb_err dead_letter_again(bb_request *, bb_response *);
 
@@ -119,9 +125,13 @@ extern const struct bb_shape Review BB_HIDDEN;
 extern const struct bb_shape Reservation BB_HIDDEN;
 extern const struct bb_shape ChargingProfile BB_HIDDEN;
 extern const struct bb_shape CompositeSchedule BB_HIDDEN;
+extern const struct bb_shape SessionSettlement BB_HIDDEN;
+extern const struct bb_shape ReviewSettlement BB_HIDDEN;
+extern const struct bb_shape DecisionNote BB_HIDDEN;
 extern const struct bb_shape DeadLetter BB_HIDDEN;
 
 extern const char *const session_states[];
+extern const char *const review_states[];
 extern const char *const authorization_states[];
 extern const char *const operation_states[] BB_HIDDEN;
 

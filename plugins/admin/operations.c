@@ -27,7 +27,11 @@ struct review_view {
         bb_str id, station_id, kind, reason;
         bb_json *report;
         int64_t transaction_id, first_ms, last_ms, count;
+        int32_t state;
+        bb_str session_id, settled_by, settled_note;
+        int64_t settled_ms;
 };
+const char *const review_states[] = {"open", "settled", "dismissed", NULL};
 #define AT(member) .offset = offsetof(struct review_view, member)
 static const struct bb_field review_fields[] = {
         {.name = "id", .type = BB_T_STR, .flags = BB_REQUIRED, AT(id)},
@@ -39,6 +43,11 @@ static const struct bb_field review_fields[] = {
         {.name = "first_at", .type = BB_T_TIME, .flags = BB_REQUIRED, AT(first_ms)},
         {.name = "last_at", .type = BB_T_TIME, .flags = BB_REQUIRED, AT(last_ms)},
         {.name = "count", .type = BB_T_INT, .flags = BB_REQUIRED, AT(count), .about = "How often the station said it."},
+        {.name = "state", .type = BB_T_ENUM, .flags = BB_REQUIRED, AT(state), .values = review_states},
+        {.name = "session_id", .type = BB_T_STR, AT(session_id), .about = "That it was settled with."},
+        {.name = "settled_by", .type = BB_T_STR, AT(settled_by)},
+        {.name = "settled_at", .type = BB_T_TIME, AT(settled_ms)},
+        {.name = "settled_note", .type = BB_T_STR, AT(settled_note), .about = "Why."},
 };
 BB_SHAPE(Review, review_view, 0, "A station's report that fits no session: acknowledged, kept, never billed by itself.",
          review_fields);
@@ -113,6 +122,33 @@ BB_AWAIT bb_err audit_entries(bb_request *req, bb_response *res)
         return BB_OK;
 }
 
+static struct review_view review_view_of(const struct bb_aside *a)
+{
+        return (struct review_view){.id = a->id,
+                                    .station_id = a->station_id,
+                                    .kind = a->kind,
+                                    .reason = a->reason,
+                                    .report = json_of(a->report),
+                                    .transaction_id = a->transaction_id,
+                                    .first_ms = a->first_ms,
+                                    .last_ms = a->last_ms,
+                                    .count = a->count,
+                                    .state = a->state,
+                                    .session_id = a->session_id,
+                                    .settled_by = a->settled_by,
+                                    .settled_ms = a->settled_ms,
+                                    .settled_note = a->settled_note};
+}
+
+static int32_t review_state(bb_str name)
+{
+        for (int32_t i = 0; name.ptr != NULL && review_states[i] != NULL; i++) {
+                if (bb_str_is(name, review_states[i]))
+                        return i;
+        }
+        return -1;
+}
+
 /* GET /v1/reviews */
 BB_AWAIT bb_err reviews_list(bb_request *req, bb_response *res)
 {
@@ -122,19 +158,35 @@ BB_AWAIT bb_err reviews_list(bb_request *req, bb_response *res)
         size_t count;
 
         TRY(page_of(req, res, &page));
-        TRY(page_fault(res, &page, charging->review_list(page.after, page.limit, &asides, &count)));
+        TRY(page_fault(res, &page,
+                       charging->review_list(review_state(bb_request_query(req, "state")), page.after, page.limit,
+                                             &asides, &count)));
         views = BB_NEW_ARRAY(struct review_view, count + 1);
         for (size_t i = 0; i < count; i++)
-                views[i] = (struct review_view){.id = asides[i].id,
-                                                .station_id = asides[i].station_id,
-                                                .kind = asides[i].kind,
-                                                .reason = asides[i].reason,
-                                                .report = json_of(asides[i].report),
-                                                .transaction_id = asides[i].transaction_id,
-                                                .first_ms = asides[i].first_ms,
-                                                .last_ms = asides[i].last_ms,
-                                                .count = asides[i].count};
+                views[i] = review_view_of(&asides[i]);
         page_send(res, &Review, views, count, &page, count > 0 ? asides[count - 1].id : BB_NONE);
+        return BB_OK;
+}
+
+/* GET /v1/reviews/{id} */
+BB_AWAIT bb_err review_read(bb_request *req, bb_response *res)
+{
+        struct bb_aside aside;
+        struct review_view view;
+
+        TRY(charging->review_get(bb_request_param(req, "id"), &aside));
+        view = review_view_of(&aside);
+        return object_send(req, res, &Review, &view, aside.version);
+}
+
+BB_AWAIT bb_err review_sent(bb_request *req, bb_response *res, bb_str id)
+{
+        struct bb_aside aside;
+        struct review_view view;
+
+        TRY(charging->review_get(id, &aside));
+        view = review_view_of(&aside);
+        changed_send(req, res, &Review, &view, aside.version, 0, BB_NONE);
         return BB_OK;
 }
 

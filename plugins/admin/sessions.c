@@ -103,7 +103,8 @@ BB_AWAIT bb_err sessions_list(bb_request *req, bb_response *res)
         struct bb_session_filter filter = {.station_id = bb_request_query(req, "station"),
                                            .token_uid = bb_request_query(req, "token"),
                                            .location_id = bb_request_query(req, "location"),
-                                           .open = bool_query(req, "open")};
+                                           .open = bool_query(req, "open"),
+                                           .review = bool_query(req, "review") == 1};
         struct page page;
         struct bb_session *items;
         size_t count;

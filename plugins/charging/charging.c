@@ -69,6 +69,12 @@ static const struct bb_charging_ops ops = {
         .command = charging_command,
         /* review.c */
         .review_list = charging_review_list,
+        .review_get = charging_review_get,
+        /* review_settle.c, settle.c */
+        .review_settle = charging_review_settle,
+        .review_dismiss = charging_review_dismiss,
+        .session_settle = charging_session_settle,
+        .session_close = charging_session_close,
         /* operation.c, operation_follow.c, operation_read.c */
         .operation_sending = charging_operation_sending,
         .station_watched = charging_station_watched,

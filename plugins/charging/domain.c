@@ -24,6 +24,16 @@ bb_str time_or_none(int64_t ms)
         return ms != 0 ? bb_time_text(time_clamp(ms)) : BB_NONE;
 }
 
+struct bb_stmt stmt_kept(const struct bb_stmt *s)
+{
+        struct bb_param *params = BB_NEW_ARRAY(struct bb_param, s->param_count + 1);
+        struct bb_stmt kept = *s;
+
+        memcpy(params, s->params, s->param_count * sizeof(*params));
+        kept.params = params;
+        return kept;
+}
+
 bb_str report_text(bb_str s, size_t max)
 {
         bb_str clipped = text_clip(s, max), copy;

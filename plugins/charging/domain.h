@@ -103,6 +103,8 @@ static inline struct bb_stmt must_hit(struct bb_stmt s)
         return s;
 }
 #define MUST_HIT(sql, ...) must_hit(BB_STMT(sql, ##__VA_ARGS__))
+/* With its parameters in the memory of the task: may leave the block that made it. */
+struct bb_stmt stmt_kept(const struct bb_stmt *);
 
 /* --- from drivers --- */
 BB_AWAIT bb_err charging_admit(const struct bb_admit *, struct bb_admitted *ret);
@@ -151,7 +153,14 @@ BB_AWAIT bb_err charging_session_scan(const struct bb_session_filter *,
                                       bb_err (*each)(const struct bb_session *, size_t count, void *arg), void *arg);
 BB_AWAIT bb_err charging_session_count(const struct bb_session_filter *, int64_t *ret);
 BB_AWAIT bb_err charging_cdr_list(bb_str after, size_t limit, struct bb_cdr **ret, size_t *ret_count);
-BB_AWAIT bb_err charging_review_list(bb_str after, size_t limit, struct bb_aside **ret, size_t *ret_count);
+BB_AWAIT bb_err charging_review_list(int32_t state, bb_str after, size_t limit, struct bb_aside **ret,
+                                     size_t *ret_count);
+BB_AWAIT bb_err charging_review_get(bb_str id, struct bb_aside *ret);
+BB_AWAIT bb_err charging_review_settle(bb_str actor, bb_str id, int64_t if_version, const struct bb_settlement *,
+                                       bb_str *ret_session_id);
+BB_AWAIT bb_err charging_review_dismiss(bb_str actor, bb_str id, int64_t if_version, bb_str note);
+BB_AWAIT bb_err charging_session_settle(bb_str actor, bb_str id, int64_t if_version, const struct bb_settlement *);
+BB_AWAIT bb_err charging_session_close(bb_str actor, bb_str id, int64_t if_version, bb_str note);
 BB_AWAIT bb_err charging_operation_sending(bb_str operation_id);
 int32_t charging_station_watched(bb_str station_id);
 void charging_station_note(const struct bb_station_ref *, const struct bb_station_note *);
@@ -322,6 +331,14 @@ size_t end_events(struct charging *, const struct ending *, struct bb_new_event 
 #define NEXT_METER_COLUMN                                                                                              \
         "(select n.meter_start_wh from charging.session n where n.station_id = s.station_id"                           \
         " and n.connector_id = s.connector_id and n.started_at > s.started_at order by n.started_at limit 1)"
+
+/* settle.c: what an operator decides. */
+int settlement_valid(const struct bb_settlement *);
+/* `doubt` says what cannot be. */
+struct ending ending_settled(const struct bb_session *, const struct bb_settlement *);
+#define SETTLED_STMTS 4
+size_t settled_stmts(struct charging *, bb_str actor, const struct bb_settlement *, const struct ending *,
+                     struct bb_stmt ret[SETTLED_STMTS]);
 
 /* session_match.c: the station's own transaction that a report without a number of ours means. Not
  * plain: then *ret_transaction_id stays. connector_id 0, token_uid BB_NONE: not told. */

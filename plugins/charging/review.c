@@ -74,7 +74,33 @@ BB_AWAIT bb_err review_prune(struct charging *c)
                            BB_TIME(before));
 }
 
-BB_AWAIT bb_err charging_review_list(bb_str after, size_t limit, struct bb_aside **ret, size_t *ret_count)
+#define COLUMNS                                                                                                        \
+        "aside_id::text, station_id, kind, reason, transaction_id, raw::text, first_at, last_at, count, state,"        \
+        " session_id::text, settled_by, settled_note, settled_at, version"
+
+static void aside_row(const bb_rows *rows, size_t i, struct bb_aside *ret)
+{
+        *ret = (struct bb_aside){
+                .id = bb_row_str(rows, i, 0),
+                .station_id = bb_row_str(rows, i, 1),
+                .kind = bb_row_str(rows, i, 2),
+                .reason = bb_row_str(rows, i, 3),
+                .transaction_id = bb_row_int(rows, i, 4, 0),
+                .report = bb_row_str(rows, i, 5),
+                .first_ms = bb_row_time(rows, i, 6, 0),
+                .last_ms = bb_row_time(rows, i, 7, 0),
+                .count = bb_row_int(rows, i, 8, 0),
+                .state = (int32_t)bb_row_int(rows, i, 9, 0),
+                .session_id = bb_row_str(rows, i, 10),
+                .settled_by = bb_row_str(rows, i, 11),
+                .settled_note = bb_row_str(rows, i, 12),
+                .settled_ms = bb_row_time(rows, i, 13, 0),
+                .version = bb_row_int(rows, i, 14, 0),
+        };
+}
+
+BB_AWAIT bb_err charging_review_list(int32_t state, bb_str after, size_t limit, struct bb_aside **ret,
+                                     size_t *ret_count)
 {
         struct bb_aside *items;
         bb_rows *rows;
@@ -82,27 +108,35 @@ BB_AWAIT bb_err charging_review_list(bb_str after, size_t limit, struct bb_aside
 
         if (after.ptr != NULL && !uuid_valid(after))
                 return BB_E_INVALID;
-        TRY(bb_db_query(
-                &rows,
-                "select aside_id::text, station_id, kind, reason, transaction_id, raw::text, first_at, last_at, count"
-                " from charging.aside where aside_id < $1 order by aside_id desc limit $2",
-                BB_UUID(after.ptr != NULL ? after : LAST_UUID), BB_INT(list_limit(limit))));
+        if (state == BB_REVIEW_OPEN) /* has an index of its own */
+                TRY(bb_db_query(&rows,
+                                "select " COLUMNS " from charging.aside where state = 0 and aside_id < $1"
+                                " order by aside_id desc limit $2",
+                                BB_UUID(after.ptr != NULL ? after : LAST_UUID), BB_INT(list_limit(limit))));
+        else
+                TRY(bb_db_query(&rows,
+                                "select " COLUMNS " from charging.aside where aside_id < $1 and ($3 < 0 or state = $3)"
+                                " order by aside_id desc limit $2",
+                                BB_UUID(after.ptr != NULL ? after : LAST_UUID), BB_INT(list_limit(limit)),
+                                BB_INT(state)));
         count = bb_rows_count(rows);
         items = BB_NEW_ARRAY(struct bb_aside, count + 1);
-        for (size_t i = 0; i < count; i++) {
-                items[i] = (struct bb_aside){
-                        .id = bb_row_str(rows, i, 0),
-                        .station_id = bb_row_str(rows, i, 1),
-                        .kind = bb_row_str(rows, i, 2),
-                        .reason = bb_row_str(rows, i, 3),
-                        .transaction_id = bb_row_int(rows, i, 4, 0),
-                        .report = bb_row_str(rows, i, 5),
-                        .first_ms = bb_row_time(rows, i, 6, 0),
-                        .last_ms = bb_row_time(rows, i, 7, 0),
-                        .count = bb_row_int(rows, i, 8, 0),
-                };
-        }
+        for (size_t i = 0; i < count; i++)
+                aside_row(rows, i, &items[i]);
         *ret = items;
         *ret_count = count;
+        return BB_OK;
+}
+
+BB_AWAIT bb_err charging_review_get(bb_str id, struct bb_aside *ret)
+{
+        bb_rows *rows;
+
+        if (!uuid_valid(id))
+                return BB_E_NOT_FOUND;
+        TRY(bb_db_query(&rows, "select " COLUMNS " from charging.aside where aside_id = $1", BB_UUID(id)));
+        if (bb_rows_count(rows) == 0)
+                return BB_E_NOT_FOUND;
+        aside_row(rows, 0, ret);
         return BB_OK;
 }

@@ -7,25 +7,27 @@
 
 #define SCAN_STEP 2000
 
-/* $1 station, $2 token, $3 location, $4 open, $5 from, $6 to; those that are not asked for let everything through. */
+/* $1 station, $2 token, $3 location, $4 open, $5 from, $6 to, $7 in review; those that are not asked for let everything
+ * through. */
 #define FILTER                                                                                                         \
         " ($1::text is null or s.station_id = $1) and ($2::text is null or s.token_key = " LOWER(                      \
                 "$2") ")"                                                                                              \
                       " and ($3::text is null or s.location_id = $3) and ($4 < 0 or (s.state = 0) = ($4 = 1))"         \
-                      " and s.started_at >= $5 and s.started_at < $6"
-#define FILTER_PARAMS 6
+                      " and s.started_at >= $5 and s.started_at < $6 and ($7 = 0 or s.state = 2)"
+#define FILTER_PARAMS 7
 
 /* Named by the condition that leads into an index. */
-enum { BY_TIME = 0, BY_STATION = 1, BY_TOKEN = 2, BY_OPEN = 3, ORDERS = 4 };
+enum { BY_TIME = 0, BY_STATION = 1, BY_TOKEN = 2, BY_OPEN = 3, BY_REVIEW = 4, ORDERS = 5 };
 #define EACH_ORDER(statement)                                                                                          \
         {                                                                                                              \
                 [BY_TIME] = statement("true"), [BY_STATION] = statement("s.station_id = $1"),                          \
                 [BY_TOKEN] = statement("s.token_key = " LOWER("$2")), [BY_OPEN] = statement("s.state = 0"),            \
+                [BY_REVIEW] = statement("s.state = 2"),                                                                \
         }
 
 #define LIST(lead)                                                                                                     \
         "select " SESSION_COLUMNS " from charging.session s where " lead " and" FILTER                                 \
-        " and (s.started_at, s.session_id) < ($7, $8) order by s.started_at desc, s.session_id desc limit $9"
+        " and (s.started_at, s.session_id) < ($8, $9) order by s.started_at desc, s.session_id desc limit $10"
 #define SCAN(lead)                                                                                                     \
         "select " SESSION_COLUMNS " from charging.session s where " lead " and" FILTER                                 \
         " order by s.started_at, s.session_id"
@@ -39,6 +41,8 @@ static int order_of(const struct bb_session_filter *f)
 {
         if (f->open == 1)
                 return BY_OPEN;
+        if (f->review == 1)
+                return BY_REVIEW;
         if (f->station_id.len > 0)
                 return BY_STATION;
         return f->token_uid.len > 0 ? BY_TOKEN : BY_TIME;
@@ -53,6 +57,7 @@ static bb_err filter_params(const struct bb_session_filter *f, struct bb_param *
                 BB_INT(f->open),
                 BB_TIME(f->from_ms != 0 ? time_clamp(f->from_ms) : TIME_MIN_MS),
                 BB_TIME(f->to_ms != 0 ? time_clamp(f->to_ms) : TIME_MAX_MS + 1),
+                BB_INT(f->review),
         };
 
         if (!text_clean(f->station_id, 64) || !text_clean(f->token_uid, 255) || !text_clean(f->location_id, 64))

@@ -88,6 +88,11 @@ IS(BB_RESERVATION_USED, 2);
 IS(BB_RESERVATION_CANCELLED, 3);
 IS(BB_RESERVATION_EXPIRED, 4);
 IS(BB_RESERVATION_REFUSED, 5);
+IS(BB_REVIEW_OPEN, 0);
+IS(BB_REVIEW_SETTLED, 1);
+IS(BB_REVIEW_DISMISSED, 2);
+IS(BB_SETTLE_ACCOUNT, 0);
+IS(BB_SETTLE_DISMISS, 1);
 IS(BB_STATION_SET_NAME, 1);
 IS(BB_STATION_SET_LOCATION, 2);
 IS(BB_STATION_SET_PASSWORD, 4);
@@ -276,7 +281,7 @@ AT(bb_connection_attempt, first_ms, 80, int64_t);
 AT(bb_connection_attempt, last_ms, 88, int64_t);
 AT(bb_connection_attempt, count, 96, int64_t);
 
-EXACTLY(bb_aside, 152);
+EXACTLY(bb_aside, 224);
 AT(bb_aside, present, 0, uint64_t);
 AT(bb_aside, id, 8, bb_str);
 AT(bb_aside, station_id, 24, bb_str);
@@ -287,6 +292,24 @@ AT(bb_aside, transaction_id, 88, int64_t);
 AT(bb_aside, first_ms, 96, int64_t);
 AT(bb_aside, last_ms, 104, int64_t);
 AT(bb_aside, count, 112, int64_t);
+AT(bb_aside, state, 120, int32_t);
+AT(bb_aside, session_id, 128, bb_str);
+AT(bb_aside, settled_by, 144, bb_str);
+AT(bb_aside, settled_note, 160, bb_str);
+AT(bb_aside, settled_ms, 176, int64_t);
+AT(bb_aside, version, 184, int64_t);
+
+EXACTLY(bb_settlement, 136);
+AT(bb_settlement, note, 0, bb_str);
+AT(bb_settlement, outcome, 16, int32_t);
+AT(bb_settlement, session_id, 24, bb_str);
+AT(bb_settlement, token_uid, 40, bb_str);
+AT(bb_settlement, connector_id, 56, int64_t);
+AT(bb_settlement, meter_start_wh, 64, int64_t);
+AT(bb_settlement, started_ms, 72, int64_t);
+AT(bb_settlement, ended_ms, 80, int64_t);
+AT(bb_settlement, meter_stop_wh, 88, int64_t);
+AT(bb_settlement, energy_wh, 96, int64_t);
 
 EXACTLY(bb_station_ref, 40);
 AT(bb_station_ref, station_id, 0, bb_str);
@@ -370,6 +393,7 @@ AT(bb_session_filter, station_id, 0, bb_str);
 AT(bb_session_filter, token_uid, 16, bb_str);
 AT(bb_session_filter, location_id, 32, bb_str);
 AT(bb_session_filter, open, 48, int32_t);
+AT(bb_session_filter, review, 52, int32_t);
 AT(bb_session_filter, from_ms, 56, int64_t);
 AT(bb_session_filter, to_ms, 64, int64_t);
 
@@ -465,7 +489,7 @@ AT(bb_bulk_order, timeout_ms, 144, int64_t);
 AT(bb_bulk_order, expires_ms, 152, int64_t);
 AT(bb_bulk_order, effect_timeout_ms, 160, int64_t);
 
-AT_LEAST(bb_charging_ops, 456);
+AT_LEAST(bb_charging_ops, 496);
 AT(bb_charging_ops, size, 0, uint32_t);
 AT(bb_charging_ops, admit, 8, bb_err (*)(const struct bb_admit *, struct bb_admitted *ret));
 AT(bb_charging_ops, online, 16, bb_err (*)(const struct bb_station_ref *, bb_str remote));
@@ -502,7 +526,7 @@ AT(bb_charging_ops, session_count, 256, bb_err (*)(const struct bb_session_filte
 AT(bb_charging_ops, cdr_list, 264, bb_err (*)(bb_str after, size_t limit, struct bb_cdr **ret, size_t *ret_count));
 AT(bb_charging_ops, command, 272, bb_err (*)(bb_str actor, bb_str station_id, bb_str action, const bb_json *payload, int64_t timeout_ms, struct bb_command_result *ret));
 AT(bb_charging_ops, refused, 280, bb_err (*)(const struct bb_admit *, int32_t verdict, bb_str detail));
-AT(bb_charging_ops, review_list, 288, bb_err (*)(bb_str after, size_t limit, struct bb_aside **ret, size_t *ret_count));
+AT(bb_charging_ops, review_list, 288, bb_err (*)(int32_t state, bb_str after, size_t limit, struct bb_aside **ret, size_t *ret_count));
 AT(bb_charging_ops, token_verdicts, 296, bb_err (*)(bb_str of, bb_str after, size_t limit, struct bb_token_verdict **ret, size_t *ret_count));
 AT(bb_charging_ops, reserve, 304, bb_err (*)(bb_str actor, const struct bb_reservation *, struct bb_command_result *ret_result, struct bb_reservation *ret));
 AT(bb_charging_ops, reservation_cancel, 312, bb_err (*)(bb_str actor, int64_t id, struct bb_command_result *ret_result, struct bb_reservation *ret));
@@ -523,6 +547,11 @@ AT(bb_charging_ops, bulk_start, 424, bb_err (*)(const struct bb_bulk_order *, st
 AT(bb_charging_ops, bulk_get, 432, bb_err (*)(bb_str id, struct bb_bulk *ret));
 AT(bb_charging_ops, bulk_list, 440, bb_err (*)(bb_str after, size_t limit, struct bb_bulk **ret, size_t *ret_count));
 AT(bb_charging_ops, bulk_change, 448, bb_err (*)(bb_str actor, bb_str id, int32_t state));
+AT(bb_charging_ops, review_get, 456, bb_err (*)(bb_str id, struct bb_aside *ret));
+AT(bb_charging_ops, review_settle, 464, bb_err (*)(bb_str actor, bb_str id, int64_t if_version, const struct bb_settlement *, bb_str *ret_session_id));
+AT(bb_charging_ops, review_dismiss, 472, bb_err (*)(bb_str actor, bb_str id, int64_t if_version, bb_str note));
+AT(bb_charging_ops, session_settle, 480, bb_err (*)(bb_str actor, bb_str id, int64_t if_version, const struct bb_settlement *));
+AT(bb_charging_ops, session_close, 488, bb_err (*)(bb_str actor, bb_str id, int64_t if_version, bb_str note));
 
 IS(BB_PROFILE_CHARGE_POINT_MAX, 0);
 IS(BB_PROFILE_TX_DEFAULT, 1);

@@ -98,3 +98,54 @@ test('a clock that is three hours ahead is corrected, and what it said is kept',
   assert.ok(Math.abs(cdr.duration_s - 1200) < 5);
   await station.close();
 });
+
+test('an operator settles what is left: a stop without a start, a session in review, one that hangs', async () => {
+  const station = await connect('DESK');
+  await station.isAvailable();
+  const decide = (path, body, headers) => operator.api('POST', path, body, headers);
+  const pointer = ({ status, body }) => [status, body.errors?.[0]?.pointer];
+
+  await station.stops(4711, { idTag: 'CARD1', meterStop: 5000, timestamp: now(-600) });
+  const [review] = (await operator.reads('/v1/reviews?state=open')).items.filter((r) => r.station_id === 'DESK');
+  const one = await operator.api('GET', `/v1/reviews/${review.id}`);
+  const etag = one.headers.get('etag');
+  assert.equal(one.body.report.meter_stop_wh, 5000);
+  const settle = `/v1/reviews/${review.id}/settle`;
+  assert.deepEqual(pointer(await decide(settle, {})), [422, '/note']);
+  assert.deepEqual(pointer(await decide(settle, { note: 'x', connector_id: 1 })), [422, '/started_at']);
+  assert.deepEqual(pointer(await decide(settle, { note: 'x', session_id: '0190aaaa-0000-7000-8000-000000000000' })), [422, '/session_id']);
+  const whole = { note: 'found in the old system', connector_id: 1, started_at: now(-1800), meter_start_wh: 4000 };
+  assert.equal((await decide(settle, whole, { 'if-match': '"v99"' })).status, 412);
+  const key = { 'if-match': etag, 'idempotency-key': 'settle-once' };
+  const done = await decide(settle, whole, key);
+  assert.equal(done.status, 200, JSON.stringify(done.body));
+  assert.equal(done.body.state, 'settled');
+  assert.equal((await decide(settle, whole, key)).body.session_id, done.body.session_id, 'the same request again');
+  assert.equal((await decide(settle, whole)).status, 409);
+  const made = await operator.reads(`/v1/sessions/${done.body.session_id}`);
+  assert.deepEqual([made.state, made.energy_wh, made.settled_note], ['ended', 1000, 'found in the old system']);
+
+  const { transactionId } = await station.starts(2, 'STRANGER', { meterStart: 0 });
+  await station.stops(transactionId, { meterStop: 700 });
+  const [strange] = (await operator.reads('/v1/sessions?review=true')).items.filter((s) => s.station_id === 'DESK');
+  assert.deepEqual(pointer(await decide(`/v1/sessions/${strange.id}/settle`, { note: 'x', outcome: 'account', ended_at: now(-86400) })), [422, '/ended_at']);
+  const paid = await decide(`/v1/sessions/${strange.id}/settle`, { note: 'card was handed out late', outcome: 'account', meter_stop_wh: 600 });
+  assert.deepEqual([paid.status, paid.body.state, paid.body.energy_wh, paid.body.review], [200, 'ended', 600, undefined]);
+
+  const hangs = await station.starts(1, 'CARD1', { meterStart: 5000 });
+  const [open] = (await operator.reads('/v1/sessions?open=true')).items.filter((s) => s.station_id === 'DESK');
+  assert.equal((await decide(`/v1/sessions/${open.id}/settle`, { note: 'x', outcome: 'account' })).status, 409);
+  const shut = await decide(`/v1/sessions/${open.id}/close`, { note: 'the car has left' });
+  assert.deepEqual([shut.status, shut.body.state, shut.body.closed_by], [200, 'closed', 'operator']);
+  await station.stops(hangs.transactionId, { meterStop: 5400 });
+  const merged = await operator.reads(`/v1/sessions/${open.id}`);
+  assert.deepEqual([merged.state, merged.energy_wh, merged.closed_by], ['ended', 400, 'operator']);
+  assert.deepEqual((await cdrs(station)).map((c) => c.energy_wh).sort(), [1000, 400, 600]);
+
+  await station.stops(4712, { meterStop: 1 });
+  const [noise] = (await operator.reads('/v1/reviews?state=open')).items.filter((r) => r.station_id === 'DESK');
+  assert.equal((await decide(`/v1/reviews/${noise.id}/dismiss`, { note: 'firmware defect' })).body.state, 'dismissed');
+  const audit = (await operator.reads('/v1/audit?limit=50')).items.map((entry) => entry.action);
+  for (const action of ['review.settle', 'session.settle', 'session.close', 'review.dismiss']) assert.ok(audit.includes(action), action);
+  await station.close();
+});

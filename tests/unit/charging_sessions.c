@@ -15,6 +15,7 @@
  * test-sources: plugins/charging/location.c plugins/charging/presence.c plugins/charging/reading.c
  * test-sources: plugins/charging/reservation.c plugins/charging/reservation_end.c
  * test-sources: plugins/charging/review.c plugins/charging/sample.c plugins/charging/session_cache.c
+ * test-sources: plugins/charging/review_settle.c plugins/charging/settle.c
  * test-sources: plugins/charging/orphans.c plugins/charging/session_clock.c plugins/charging/session_end.c
  * test-sources: plugins/charging/session_match.c
  * test-sources: plugins/charging/session_list.c plugins/charging/session_plausible.c plugins/charging/session_read.c
@@ -254,12 +255,12 @@ static void do_samples(void *arg)
                 assert_int_equal(ops.session_samples(&other, 1, -1, samples, 2), BB_OK);
         assert_int_equal(ops.session_samples(&other, 1, INT64_MAX, samples, 2), BB_OK);
         assert_int_equal(session_now(started.session_id).sample_count, 3);
-        assert_int_equal(ops.review_list(BB_NONE, 10, &asides, &count), BB_OK);
+        assert_int_equal(ops.review_list(-1, BB_NONE, 10, &asides, &count), BB_OK);
         assert_int_equal(count, 3);
         assert_int_equal(asides[1].count, 2);
         assert_true(bb_str_is(asides[1].station_id, "OTHER") && bb_str_is(asides[1].kind, "samples"));
         assert_non_null(strstr(bb_str_c(asides[1].report), "\"101\""));
-        assert_int_equal(ops.review_list(asides[1].id, 10, &asides, &count), BB_OK);
+        assert_int_equal(ops.review_list(-1, asides[1].id, 10, &asides, &count), BB_OK);
         assert_int_equal(count, 1);
 
         /* Of no transaction: with the connector. Absurd times have a place too. */
@@ -398,7 +399,7 @@ static void do_epoch(void *arg)
         assert_int_equal(rows_of("charging.cdr", "station_id = 'EPOCH'"), 0);
         assert_int_equal(rows_of("charging.aside", "station_id = 'EPOCH'"), 0);
         assert_int_equal(stop_with(&who, 99, 1, 1000, NULL, NULL, 0), BB_OK);
-        assert_int_equal(ops.review_list(BB_NONE, 1, &asides, &count), BB_OK);
+        assert_int_equal(ops.review_list(-1, BB_NONE, 1, &asides, &count), BB_OK);
         assert_int_equal(count, 1);
         assert_true(bb_str_is(asides[0].station_id, "EPOCH"));
         assert_non_null(strstr(bb_str_c(asides[0].report), "1970-01-01T00:00:00.001Z"));

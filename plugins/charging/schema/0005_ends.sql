@@ -18,6 +18,7 @@ drop index charging.session_start_once;
 create unique index session_start_once on charging.session
         (tenant_id, station_id, connector_id, token_key, (coalesce(start_told_at, started_at)), meter_start_wh);
 create index session_closed on charging.session (tenant_id, closed_at) where state = 3;
+create index session_in_review on charging.session (tenant_id, started_at, session_id) where state = 2;
 
 -- What became of a report that was kept aside. state 0: somebody should look, 1: settled, 2: dismissed.
 alter table charging.aside

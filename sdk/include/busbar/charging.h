@@ -67,6 +67,14 @@ enum {
         BB_RESERVATION_REFUSED = 5 /* by the station: `answer` */
 };
 
+/* What became of a report that was kept aside. */
+enum { BB_REVIEW_OPEN = 0, BB_REVIEW_SETTLED = 1, BB_REVIEW_DISMISSED = 2 };
+enum {
+        BB_SETTLE_ACCOUNT = 0, /* it gets its account */
+        BB_SETTLE_DISMISS = 1  /* it is over, and nobody pays */
+};
+#define BB_SETTLE_AS_IS INT64_MIN
+
 struct bb_location {
         uint64_t present;
         bb_str id, name, address, city, postal_code, country; /* country: ISO 3166-1 alpha-3, as OCPI has it */
@@ -220,6 +228,26 @@ struct bb_aside {
         bb_str report; /* JSON, what the station said */
         int64_t transaction_id;
         int64_t first_ms, last_ms, count; /* the same report again is counted */
+        int32_t state;                    /* BB_REVIEW_… */
+        int32_t reserved;
+        bb_str session_id; /* that it was settled with */
+        bb_str settled_by, settled_note;
+        int64_t settled_ms;
+        int64_t version;
+        uint64_t room[4];
+};
+
+/* What an operator decides about a session or a report, and why. Times that are 0, and numbers that are
+ * BB_SETTLE_AS_IS, stay as they were told. */
+struct bb_settlement {
+        bb_str note;     /* why; never empty */
+        int32_t outcome; /* BB_SETTLE_… */
+        int32_t reserved;
+        bb_str session_id; /* of a report: the session that it belongs to; absent: it becomes one of its own */
+        bb_str token_uid;  /* of a session of its own: who charged; absent: as the report says */
+        int64_t connector_id, meter_start_wh; /* of a session of its own */
+        int64_t started_ms, ended_ms, meter_stop_wh;
+        int64_t energy_wh; /* stop minus start otherwise */
         uint64_t room[4];
 };
 
@@ -309,6 +337,7 @@ struct bb_station_filter {
 struct bb_session_filter {
         bb_str station_id, token_uid, location_id;
         int32_t open;           /* -1: both */
+        int32_t review;         /* 1: only those in the state review */
         int64_t from_ms, to_ms; /* started in [from, to); 0: open */
         uint64_t room[4];
 };
@@ -506,8 +535,8 @@ struct bb_charging_ops {
         /* The driver itself refused a connection (verdict BB_ADMIT_HANDSHAKE or BB_ADMIT_SECOND), before or after
          * admit(): recorded among connection_attempts. May be NULL. */
         bb_err (*refused)(const struct bb_admit *, int32_t verdict, bb_str detail);
-        /* Reports kept aside, newest first. `after` is the id of one. */
-        bb_err (*review_list)(bb_str after, size_t limit, struct bb_aside **ret, size_t *ret_count);
+        /* Reports kept aside, newest first. `state` BB_REVIEW_…, -1: all; `after` is the id of one. */
+        bb_err (*review_list)(int32_t state, bb_str after, size_t limit, struct bb_aside **ret, size_t *ret_count);
         /* Tokens by uid; `of`: this one and those whose parent it is, BB_NONE: all. For lists that stations keep. */
         bb_err (*token_verdicts)(bb_str of, bb_str after, size_t limit, struct bb_token_verdict **ret,
                                  size_t *ret_count);
@@ -562,6 +591,18 @@ struct bb_charging_ops {
         bb_err (*bulk_list)(bb_str after, size_t limit, struct bb_bulk **ret, size_t *ret_count); /* newest first */
         /* To paused, running or cancelled. BB_E_CONFLICT: it is over. */
         bb_err (*bulk_change)(bb_str actor, bb_str id, int32_t state);
+
+        bb_err (*review_get)(bb_str id, struct bb_aside *ret);
+        /* Decisions of operators, audited. if_version: 0 any, else the present one (BB_E_PRECONDITION). BB_E_CONFLICT:
+         * the state does not allow it, because somebody has decided before, or the session has its account.
+         * BB_E_INVALID: what is asked for cannot be (no note, an end before the start, less than no energy, no such
+         * session of that station). A session is settled in the states review and closed; an open one is closed first.
+         */
+        bb_err (*review_settle)(bb_str actor, bb_str id, int64_t if_version, const struct bb_settlement *,
+                                bb_str *ret_session_id);
+        bb_err (*review_dismiss)(bb_str actor, bb_str id, int64_t if_version, bb_str note);
+        bb_err (*session_settle)(bb_str actor, bb_str id, int64_t if_version, const struct bb_settlement *);
+        bb_err (*session_close)(bb_str actor, bb_str id, int64_t if_version, bb_str note);
 };
 
 /* Durable events of this contract: topic, key, and the members of the payload. Those with "?" are left out when there
@@ -580,6 +621,8 @@ struct bb_charging_ops {
  *                                       session.ended follows, by its stop or after a time of grace
  *   session.merged         session id   session_id, station_id, rule, ended_at, energy_wh, was_ended_at, was_energy_wh:
  *                                       its stop came after a rule had closed it
+ *   session.settled        session id   session_id, station_id, outcome ("account", "dismiss"), ended_at, energy_wh: an
+ *                                       operator decided
  *   session.review         station id   station_id, session_id?, reason; of one station a few a minute at most:
  *                                       review_list has every report
  *   reservation.created    id           reservation_id, station_id, connector_id, token_uid, expires_at; those of

@@ -138,6 +138,7 @@ struct bb_http_ops {
         /* GET: sets ETag, and answers 304 when the caller has this version (what is sent later is dropped).
          * PUT, PATCH, DELETE: the first call compares `tag`, the version before the change (BB_NONE: there is none
          * yet), and answers 412 or 428 (returns BB_E_PRECONDITION); a second call sets ETag to the version after it.
+         * POST: likewise when it has If-Match, and never 428.
          * `tag` without quotes; of printable ASCII, no '"'. */
         bb_err (*etag)(bb_request *, bb_response *, bb_str tag);
 
