@@ -14,8 +14,8 @@ static const struct bb_field amount_fields[] = {
 BB_SHAPE(Amount, amount, 0, "An amount with and without tax; the latter alone where the tax is not told.",
          amount_fields);
 
-static const char *const kind_names[] = {"ENERGY",    "TIME", "PARKING_TIME", "FLAT", "MIN_PRICE",
-                                         "MAX_PRICE", NULL}; /* LINE_… */
+static const char *const kind_names[] = {"ENERGY",    "TIME",        "PARKING_TIME", "FLAT", "MIN_PRICE",
+                                         "MAX_PRICE", "FREE_ENERGY", "DISCOUNT",     NULL}; /* LINE_… */
 static const char *const for_names[] = {"session", "reservation", "expired_reservation", NULL};
 static const char *const state_names[] = {"charging", "parking", "reserved", "expired_reservation", NULL};
 
@@ -102,7 +102,7 @@ static bb_err line_from(const struct tariff *t, const struct price_line *line, s
         ret->price_micro = c->price_micro;
         ret->vat = c->vat;
         ret->present |= 1u << L_COMPONENT | 1u << L_PRICE | (c->has_vat ? 1u << L_VAT : 0);
-        if (line->kind == LINE_ENERGY) {
+        if (line->kind == LINE_ENERGY || line->kind == LINE_FREE) {
                 ret->energy_mwh = line->quantity;
                 ret->energy_rounding_mwh = line->rounding;
                 ret->present |= 1u << L_ENERGY | 1u << L_ENERGY_ROUNDING;

@@ -12,11 +12,13 @@
  *      tariff_store.c tariffs_api.c     tariffs, every version kept
  *      preview.c        what a session would cost
  *      audit.c          what somebody else's CDR should have cost
+ *      contract*.c      contracts: terms, rules, which one wins; explain.c says why
  *      usage.c          samples and states become stretches of even power
  *      session_price.c  what a session costs, and its priced CDR
  *      follow.c         what the domain tells: starts, states, CDRs
  */
 #include "billing.h"
+#include "contract.h"
 #include "follow.h"
 #include "session_price.h"
 
@@ -96,6 +98,39 @@ static const struct bb_route routes[] = {
          .summary = "Prices somebody else's CDR by its tariff, and names each difference",
          .request = &CdrAuditRequest,
          .response = &CdrAudit},
+        {.method = "GET",
+         .path = "/v1/contracts",
+         .permission = "contracts:read",
+         .handle = contracts_list,
+         .summary = "Contracts, by id",
+         .flags = BB_ROUTE_LIST,
+         .response = &Contract},
+        {.method = "GET",
+         .path = "/v1/contracts/{id}",
+         .permission = "contracts:read",
+         .handle = contract_read,
+         .summary = "One contract",
+         .response = &Contract},
+        {.method = "PUT",
+         .path = "/v1/contracts/{id}",
+         .permission = "contracts:write",
+         .handle = contract_write,
+         .summary = "Saves a contract as a new version; 409 when one of its rules could tie with another contract's",
+         .request = &ContractTerms,
+         .response = &Contract},
+        {.method = "DELETE",
+         .path = "/v1/contracts/{id}",
+         .permission = "contracts:write",
+         .handle = contract_remove,
+         .summary = "Ends a contract; sessions that began under it keep its terms",
+         .status = 204},
+        {.method = "GET",
+         .path = "/v1/prices/explain",
+         .permission = "prices:read",
+         .handle = price_explain,
+         .summary = "Which contract would give a session its price, and why the others do not",
+         .response = &PriceExplained,
+         BB_QUERY(explain_query)},
         {.method = "GET",
          .path = "/v1/sessions/{id}/price",
          .permission = "prices:read",

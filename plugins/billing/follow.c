@@ -4,6 +4,7 @@
  * between charging and parking, a CDR gets its price.
  */
 #include "follow.h"
+#include "contract.h"
 #include "session_price.h"
 
 struct started {
@@ -37,25 +38,49 @@ static BB_AWAIT bb_err zone_of(bb_str location_id, bb_str *ret)
         return err == BB_E_NOT_FOUND ? BB_OK : err;
 }
 
+/* The tariff that the session's contract names, or the option; BB_NONE: there is none. */
+static BB_AWAIT bb_err tariff_for(const struct started *s, const struct billing_options *options, bb_str *ret_tariff,
+                                  bb_str *ret_contract, int64_t *ret_version)
+{
+        struct session_facts facts;
+        struct stored_contract stored;
+        bb_err err = session_facts_find(s->token_uid, s->station_id, s->connector_id, s->started_ms, &facts);
+
+        *ret_tariff = options->default_tariff;
+        *ret_contract = BB_NONE;
+        *ret_version = 0;
+        if (err == BB_OK)
+                err = contract_find(&facts, ret_contract, ret_version, &(int64_t){0});
+        if (err == BB_E_NOT_FOUND) /* no contract, or the station is gone by now */
+                return BB_OK;
+        TRY(err);
+        TRY(contract_load(*ret_contract, *ret_version, &stored));
+        *ret_tariff = stored.contract.tariff_id;
+        return BB_OK;
+}
+
 /* The version that was in force when the session's start became known to us. */
 BB_AWAIT bb_err follow_started(const struct bb_event *event, void *state)
 {
         const struct billing_options *options = state;
+        bb_str zone, tariff, contract;
         struct bb_fault fault;
         struct started s;
-        bb_str zone;
+        int64_t version;
 
-        if (options->default_tariff.len == 0)
-                return BB_OK;
         TRY(bb_shape_decode_text(&SessionStartedFacts, event->payload, &s, &fault));
+        TRY(tariff_for(&s, options, &tariff, &contract, &version));
+        if (tariff.len == 0)
+                return BB_OK;
         TRY(zone_of(s.location_id, &zone));
-        return bb_db_query(NULL,
-                           "insert into billing.session (session_id, tariff_id, tariff_version, time_zone)"
-                           " select $1, v.tariff_id, v.version, $3 from billing.tariff_version v"
-                           " where v.tariff_id = $2 and v.saved_at <= $4 order by v.version desc limit 1"
-                           " on conflict (tenant_id, session_id) do nothing",
-                           BB_UUID(s.session_id), BB_TEXT(options->default_tariff), BB_TEXT(zone),
-                           BB_TIME(event->at_ms));
+        return bb_db_query(
+                NULL,
+                "insert into billing.session (session_id, tariff_id, tariff_version, time_zone, contract_id,"
+                " contract_version) select $1, v.tariff_id, v.version, $3, $5, $6 from billing.tariff_version v"
+                " where v.tariff_id = $2 and v.saved_at <= $4 order by v.version desc limit 1"
+                " on conflict (tenant_id, session_id) do nothing",
+                BB_UUID(s.session_id), BB_TEXT(tariff), BB_TEXT(zone), BB_TIME(event->at_ms), BB_TEXT(contract),
+                BB_INT_OR_NULL(contract.ptr != NULL, version));
 }
 
 struct status_facts {

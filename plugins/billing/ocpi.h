@@ -74,7 +74,7 @@ struct ocpi_tariff {
         bb_str alt_url, type, start_date_time, end_date_time;
 };
 /* Somebody else's: members that are not known are passed over. And our own: they are a fault. */
-extern const struct bb_shape OcpiForeignTariff BB_HIDDEN, OcpiTariff BB_HIDDEN;
+extern const struct bb_shape OcpiForeignTariff BB_HIDDEN, OcpiTariff BB_HIDDEN, PriceLimit BB_HIDDEN;
 
 /* What is wrong with a tariff, or odd about it. */
 struct ocpi_remark {

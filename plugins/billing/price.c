@@ -20,6 +20,7 @@ struct pricing {
         int64_t began_ms;
         int32_t has_begun;
         int32_t flat_done[3]; /* by FOR_… */
+        int64_t free_left_mwh;
 };
 
 static struct price_line *line_of(struct pricing *p, const struct component *c, const struct element *e)
@@ -61,6 +62,12 @@ static bb_err consume(struct pricing *p, int32_t dimension, int32_t step, int64_
             __builtin_add_overflow(p->steps[step].total, quantity, &p->steps[step].total))
                 return BB_E_LIMIT;
         p->steps[step].last = line;
+        if (step == STEP_ENERGY && p->free_left_mwh > 0 && quantity > 0) {
+                int64_t given = quantity < p->free_left_mwh ? quantity : p->free_left_mwh;
+
+                line->free_mwh += given;
+                p->free_left_mwh -= given;
+        }
         return BB_OK;
 }
 
@@ -175,7 +182,7 @@ static bb_err price_line(const struct tariff *t, struct price_line *line)
 
         if (__builtin_add_overflow(line->quantity, line->rounding, &quantity))
                 return BB_E_LIMIT;
-        TRY(money_of(c->price_micro, quantity, scales[line->kind], &amount));
+        TRY(money_of(c->price_micro, quantity, scales[c->dimension], &amount));
         line->net = amount;
         if (!c->has_vat || t->tax == TAX_NONE)
                 return BB_OK;
@@ -210,6 +217,15 @@ static bb_err add_up(struct price_sum *sum, const struct price_line *line)
 
 /* --- the limits on the totals --- */
 
+/* Adds a line to the account and to the total. */
+static bb_err line_add(struct price_account *a, struct price_line line)
+{
+        if (line.net == 0 && line.tax == 0)
+                return BB_OK;
+        a->lines[a->line_count] = line;
+        return add_up(&a->total, &a->lines[a->line_count++]);
+}
+
 /* Each total is held within its own limit. Where there is none for the total with tax, the tax follows the net in
  * proportion. */
 static bb_err clamp_line(struct price_account *a, const struct price_limit *limit, int32_t kind)
@@ -228,10 +244,37 @@ static bb_err clamp_line(struct price_account *a, const struct price_limit *limi
                 line.tax = -line.net; /* the total with tax is within its limit and stays */
         else if (line.net != 0 && a->total.net != 0 && a->total.tax != 0)
                 TRY(money_scale(a->total.tax, line.net, a->total.net, &line.tax));
-        if (line.net == 0 && line.tax == 0)
-                return BB_OK;
-        a->lines[a->line_count] = line;
-        return add_up(&a->total, &a->lines[a->line_count++]);
+        return line_add(a, line);
+}
+
+/* What the contract gives away stands as a line of its own below the energy that it belongs to. */
+static bb_err give_back(const struct tariff *t, struct price_account *a)
+{
+        size_t count = a->line_count;
+
+        for (size_t i = 0; i < count; i++) {
+                struct price_line line = a->lines[i];
+
+                if (line.free_mwh == 0)
+                        continue;
+                line.kind = LINE_FREE;
+                line.quantity = -line.free_mwh;
+                line.rounding = line.free_mwh = 0;
+                line.net = line.tax = 0;
+                TRY(price_line(t, &line));
+                TRY(add_up(&a->energy, &line));
+                TRY(line_add(a, line));
+        }
+        return BB_OK;
+}
+
+static bb_err discount(struct price_account *a, int64_t rate)
+{
+        struct price_line line = {.kind = LINE_DISCOUNT, .has_tax = a->tax_named};
+
+        TRY(money_share(a->total.net, -rate, &line.net));
+        TRY(money_share(a->total.tax, -rate, &line.tax));
+        return line_add(a, line);
 }
 
 static bb_err sum_up(const struct price_session *s, const struct price_policy *policy, struct price_account *a)
@@ -247,8 +290,11 @@ static bb_err sum_up(const struct price_session *s, const struct price_policy *p
                 if (!line->has_tax && s->tariff->tax != TAX_NONE && policy->missing_vat == VAT_MISSING_UNKNOWN)
                         a->tax_known = 0;
         }
+        TRY(give_back(s->tariff, a));
+        TRY(discount(a, policy->discount));
         TRY(clamp_line(a, &s->tariff->least, LINE_MINIMUM));
-        return clamp_line(a, &s->tariff->most, LINE_MAXIMUM);
+        TRY(clamp_line(a, &s->tariff->most, LINE_MAXIMUM));
+        return clamp_line(a, &policy->most, LINE_MAXIMUM);
 }
 
 static bb_err check_periods(const struct price_session *s)
@@ -264,7 +310,7 @@ static bb_err check_periods(const struct price_session *s)
 
 bb_err price_session(const struct price_session *s, const struct price_policy *policy, struct price_account *ret)
 {
-        struct pricing p = {.session = s, .account = ret};
+        struct pricing p = {.session = s, .account = ret, .free_left_mwh = policy->free_energy_mwh};
 
         *ret = (struct price_account){.lines = ret->lines};
         TRY(check_periods(s));

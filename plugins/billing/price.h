@@ -40,6 +40,11 @@ enum {
 };
 struct price_policy {
         int32_t missing_vat; /* VAT_MISSING_… */
+        int32_t reserved;
+        /* Terms of a contract: the first energy of a session that is free, what is taken off everything else
+         * (millionths; negative: a surcharge), and the most that a session costs. */
+        int64_t free_energy_mwh, discount;
+        struct price_limit most;
 };
 
 enum {
@@ -48,7 +53,9 @@ enum {
         LINE_PARKING = DIM_PARKING,
         LINE_FLAT = DIM_FLAT,
         LINE_MINIMUM = 4, /* what is missing to the tariff's min_price */
-        LINE_MAXIMUM = 5  /* what is beyond its max_price; negative */
+        LINE_MAXIMUM = 5, /* what is beyond its max_price, or the contract's; negative */
+        LINE_FREE = 6,    /* energy that the contract gives away, by the price it would have had; negative */
+        LINE_DISCOUNT = 7 /* the contract's; negative, a surcharge positive */
 };
 
 struct price_line {
@@ -56,10 +63,11 @@ struct price_line {
         int32_t for_;                      /* FOR_…: session, reservation, expired reservation */
         int32_t parking;                   /* LINE_FLAT: a fee for parking */
         int32_t has_tax;                   /* 0: the component names no VAT */
-        const struct component *component; /* NULL: LINE_MINIMUM, LINE_MAXIMUM */
+        const struct component *component; /* NULL: LINE_MINIMUM, LINE_MAXIMUM, LINE_DISCOUNT */
         size_t element;                    /* its index in the tariff */
         int64_t quantity;                  /* mWh, ms, pieces */
         int64_t rounding;                  /* added by step_size, in the same unit */
+        int64_t free_mwh;                  /* of LINE_ENERGY: what a line LINE_FREE gives back */
         money net, tax;
 };
 
@@ -71,14 +79,14 @@ struct price_account {
         struct price_line *lines; /* the caller's, PRICE_LINES(tariff) of them; in the order of their first use */
         size_t line_count;
         struct price_sum total, fixed, energy, time, parking,
-                reservation; /* lines MINIMUM and MAXIMUM: in total only */
+                reservation; /* DISCOUNT, MINIMUM and MAXIMUM: in total only */
         int64_t energy_mwh, time_ms, parking_ms,
                 reservation_ms; /* measured, without step_size; time includes parking */
         int32_t tax_known;      /* 0: a component in use names no VAT, and the policy is VAT_MISSING_UNKNOWN */
         int32_t tax_named;      /* some component in use names one */
 };
 
-#define PRICE_LINES(tariff) ((tariff)->component_count + 2)
+#define PRICE_LINES(tariff) (2 * (tariff)->component_count + 4)
 
 /* BB_E_LIMIT: an amount or a quantity leaves the range. BB_E_INVALID: a period ends before it begins, or begins before
  * the end of the one before. */

@@ -5,6 +5,7 @@
  */
 #include "session_price.h"
 #include "billing.h"
+#include "contract.h"
 #include "split.h"
 #include "usage.h"
 
@@ -19,17 +20,20 @@ static const struct {
 
 struct session_price {
         uint64_t present;
-        bb_str session_id, tariff_id;
-        int64_t tariff_version;
+        bb_str session_id, tariff_id, contract_id;
+        int64_t tariff_version, contract_version;
         int32_t final;
         struct bb_array oddities; /* of bb_str */
         struct account account;
 };
+enum { PRICE_CONTRACT = 3, PRICE_CONTRACT_VERSION = 4 };
 static const struct bb_field price_fields[] = {
         FIELD(session_price, session_id, "session_id", BB_T_STR, .flags = BB_REQUIRED),
         FIELD(session_price, tariff_id, "tariff_id", BB_T_STR, .flags = BB_REQUIRED),
         FIELD(session_price, tariff_version, "tariff_version", BB_T_INT, .flags = BB_REQUIRED,
               .about = "That of the session's start; later changes of the tariff do not touch it."),
+        FIELD(session_price, contract_id, "contract_id", BB_T_STR),
+        FIELD(session_price, contract_version, "contract_version", BB_T_INT),
         FIELD(session_price, final, "final", BB_T_BOOL, .flags = BB_REQUIRED,
               .about = "It has its CDR, and stays as it is."),
         FIELD(session_price, oddities, "oddities", BB_T_ARRAY, .flags = BB_REQUIRED, .item = BB_T_STR,
@@ -123,7 +127,8 @@ static struct bb_array oddity_names(uint32_t found)
 /* BB_E_NOT_FOUND: there was no price for it when it began. */
 static BB_AWAIT bb_err price(const struct bb_session *s, struct session_price *ret)
 {
-        static const struct price_policy policy = {.missing_vat = VAT_MISSING_NONE};
+        struct price_policy policy = {.missing_vat = VAT_MISSING_NONE};
+        struct stored_contract contract;
         struct ocpi_remarks remarks = {.count = 0};
         struct price_session session = {.offset_s = zone_offset_s};
         struct price_period *stretches, *periods;
@@ -134,14 +139,25 @@ static BB_AWAIT bb_err price(const struct bb_session *s, struct session_price *r
         uint32_t found;
         bb_rows *rows;
 
-        TRY(bb_db_query(&rows, "select tariff_id, tariff_version, time_zone from billing.session where session_id = $1",
-                        BB_UUID(s->id)));
+        TRY(bb_db_query(
+                &rows,
+                "select tariff_id, tariff_version, time_zone, contract_id, contract_version from billing.session"
+                " where session_id = $1",
+                BB_UUID(s->id)));
         if (bb_rows_count(rows) == 0)
                 return BB_E_NOT_FOUND;
         *ret = (struct session_price){.present = ~0ull,
                                       .session_id = s->id,
                                       .tariff_id = bb_row_str(rows, 0, 0),
-                                      .tariff_version = bb_row_int(rows, 0, 1, 0)};
+                                      .tariff_version = bb_row_int(rows, 0, 1, 0),
+                                      .contract_id = bb_row_str(rows, 0, 3),
+                                      .contract_version = bb_row_int(rows, 0, 4, 0)};
+        if (ret->contract_id.ptr == NULL) {
+                ret->present &= ~(1ull << PRICE_CONTRACT | 1ull << PRICE_CONTRACT_VERSION);
+        } else {
+                TRY(contract_load(ret->contract_id, ret->contract_version, &contract));
+                policy = contract_policy(&contract.contract);
+        }
         TRY(bb_zone_open(bb_row_str(rows, 0, 2), &zone));
         TRY(tariff_load(ret->tariff_id, ret->tariff_version, &stored));
         TRY(ocpi_tariff_compile(&stored.tariff, OCPI_2_3_0, &tariff, &remarks));

@@ -151,7 +151,7 @@ static size_t cut_finer(const struct price_period *from, size_t count, struct pr
         return n;
 }
 
-static const struct price_policy policy;
+static struct price_policy policy; /* terms of a contract, where a test sets them */
 
 static int begin(void **state)
 {
@@ -194,7 +194,7 @@ static void samples_do_not_change_the_price(void **state)
         (void)state;
         for (int i = 0; i < ROUNDS / 10; i++) {
                 struct price_period coarse[STRETCHES];
-                struct price_line lines[2][COMPONENTS + 2];
+                struct price_line lines[2][2 * COMPONENTS + 4];
                 struct price_account a[2];
                 struct made m;
                 size_t count;
@@ -219,18 +219,21 @@ static void the_lines_add_up_to_the_total(void **state)
         (void)state;
         for (int i = 0; i < ROUNDS; i++) {
                 struct price_period p[STRETCHES];
-                struct price_line lines[COMPONENTS + 2];
+                struct price_line lines[2 * COMPONENTS + 4];
                 struct price_account a;
                 struct price_sum sum = {.net = 0}, parts = {.net = 0};
                 struct made m;
 
                 chance_state = 77 + (uint64_t)i;
                 make_tariff(&m);
+                policy = (struct price_policy){.free_energy_mwh = 1000000 * chance(30),
+                                               .discount = 10000 * (chance(120) - 20),
+                                               .most = {.has_net = (int32_t)chance(2), .net_micro = 20000000}};
                 account_of(&m.tariff, p, make_session(p), &a, lines);
                 for (size_t k = 0; k < a.line_count; k++) {
                         sum.net += lines[k].net;
                         sum.tax += lines[k].tax;
-                        if (lines[k].component == NULL)
+                        if (lines[k].component == NULL) /* discount and limits: of the total alone */
                                 continue;
                         parts.net += lines[k].net;
                         parts.tax += lines[k].tax;
@@ -243,15 +246,48 @@ static void the_lines_add_up_to_the_total(void **state)
         }
 }
 
+/* The first energy of a session is free in the order of its use, whatever it costs. */
+static void what_a_contract_gives_is_a_line_of_its_own(void **state)
+{
+        struct component c[2] = {{.dimension = DIM_ENERGY, .price_micro = 300000, .has_vat = 1, .vat = 190000},
+                                 {.dimension = DIM_ENERGY, .price_micro = 500000, .has_vat = 1, .vat = 190000}};
+        struct element e[2] = {{.first = 0, .count = 1, .when = {.set = WHEN_MAX_ENERGY, .max_energy_mwh = 4000000}},
+                               {.first = 1, .count = 1}};
+        struct tariff t = {.currency = "EUR", .elements = e, .element_count = 2, .components = c, .component_count = 2};
+        struct price_period p = {.start_ms = BEGIN, .end_ms = BEGIN + HOUR, .energy_mwh = 10000000};
+        struct price_line lines[8];
+        struct price_account a;
+        int64_t cents;
+
+        (void)state;
+        tariff_ready(e, 2, c);
+        policy = (struct price_policy){.free_energy_mwh = 5000000, .discount = 100000};
+        account_of(&t, &p, 1, &a, lines);
+        policy = (struct price_policy){.missing_vat = VAT_MISSING_NONE};
+        /* 4 kWh at 0.30 and 6 at 0.50 are 4.20; 4 at 0.30 and 1 at 0.50 are given back; a tenth off. */
+        assert_int_equal(a.line_count, 5);
+        assert_int_equal(lines[2].kind, LINE_FREE);
+        assert_int_equal(lines[2].quantity, -4000000);
+        assert_int_equal(lines[3].quantity, -1000000);
+        assert_int_equal(lines[4].kind, LINE_DISCOUNT);
+        assert_int_equal(money_round(a.energy.net, 2, &cents), BB_OK);
+        assert_int_equal(cents, 250);
+        assert_int_equal(money_round(a.total.net, 2, &cents), BB_OK);
+        assert_int_equal(cents, 225);
+        assert_int_equal(money_round(a.total.net + a.total.tax, 4, &cents), BB_OK);
+        assert_int_equal(cents, 26775);
+}
+
 static void limits_hold_with_and_without_tax(void **state)
 {
         (void)state;
         for (int i = 0; i < ROUNDS; i++) {
                 struct price_period p[STRETCHES];
-                struct price_line lines[COMPONENTS + 2];
+                struct price_line lines[2 * COMPONENTS + 4];
                 struct price_account a;
                 struct made m;
 
+                policy = (struct price_policy){.missing_vat = VAT_MISSING_NONE};
                 chance_state = 9999 + (uint64_t)i;
                 make_tariff(&m);
                 account_of(&m.tariff, p, make_session(p), &a, lines);
@@ -277,7 +313,7 @@ static void order_matters_only_where_elements_overlap(void **state)
                                    .components = components,
                                    .component_count = 4};
                 struct price_period p[STRETCHES];
-                struct price_line lines[2][COMPONENTS];
+                struct price_line lines[2][2 * COMPONENTS + 4];
                 struct price_account a[2];
                 int32_t edges[3] = {(int32_t)(1 + chance(400)), (int32_t)(500 + chance(400)),
                                     (int32_t)(1000 + chance(400))};
@@ -312,7 +348,7 @@ static void amounts_never_wrap(void **state)
                 .currency = "EUR", .elements = &e, .element_count = 1, .components = &c, .component_count = 1};
         struct price_period p = {.start_ms = BEGIN, .end_ms = BEGIN + HOUR, .energy_mwh = INT64_MAX};
         struct price_session s = {.tariff = &t, .periods = &p, .period_count = 1};
-        struct price_line lines[3];
+        struct price_line lines[6];
         struct price_account a = {.lines = lines};
         money sum = ((money)1 << 126);
         int64_t rounded;
@@ -348,6 +384,7 @@ int main(void)
                 cmocka_unit_test(samples_do_not_change_the_price),
                 cmocka_unit_test(the_lines_add_up_to_the_total),
                 cmocka_unit_test(limits_hold_with_and_without_tax),
+                cmocka_unit_test(what_a_contract_gives_is_a_line_of_its_own),
                 cmocka_unit_test(order_matters_only_where_elements_overlap),
                 cmocka_unit_test(amounts_never_wrap),
                 cmocka_unit_test(rounding_is_half_away_from_zero),

@@ -1,13 +1,17 @@
 -- What a session is priced by, from its start on.
 create table session (
-        tenant_id      text collate "C" not null,
-        session_id     uuid not null,
-        tariff_id      text collate "C" not null,
-        tariff_version bigint not null,
-        time_zone      text not null, -- of the location, IANA
-        frozen_at      timestamptz not null default now(),
+        tenant_id        text collate "C" not null,
+        session_id       uuid not null,
+        tariff_id        text collate "C" not null,
+        tariff_version   bigint not null,
+        contract_id      text collate "C", -- null: the tenant's default tariff
+        contract_version bigint,
+        time_zone        text not null, -- of the location, IANA
+        frozen_at        timestamptz not null default now(),
         primary key (tenant_id, session_id),
-        foreign key (tenant_id, tariff_id, tariff_version) references tariff_version (tenant_id, tariff_id, version)
+        foreign key (tenant_id, tariff_id, tariff_version) references tariff_version (tenant_id, tariff_id, version),
+        foreign key (tenant_id, contract_id, contract_version)
+                references contract_version (tenant_id, contract_id, version)
 );
 select core.tenant_protect('session');
 

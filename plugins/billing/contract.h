@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Contracts: a tariff, terms, and rules that say for whom and where. Of all rules that fit, the most specific wins:
+ * first by who, then by where, then a bounded validity before an open one. Two that could tie are never both saved.
+ */
+#ifndef BILLING_CONTRACT_H
+#define BILLING_CONTRACT_H
+
+#include "billing.h"
+
+enum { WHO_ANYBODY = 0, WHO_CHANNEL = 1, WHO_GROUP = 2, WHO_CONTRACT = 3, WHO_TOKEN = 4 };
+enum { WHERE_ANYWHERE = 0, WHERE_POWER = 1, WHERE_LOCATION = 2, WHERE_STATION = 3, WHERE_CONNECTOR = 4 };
+
+/* A rule as people write it. */
+struct contract_rule_text {
+        uint64_t present;
+        bb_str token_uid, contract_id, token_group, location_id, station_id;
+        int32_t channel; /* BB_TOKEN_… */
+        int64_t connector_id, min_power_w, max_power_w;
+};
+enum {
+        RULE_TOKEN,
+        RULE_CONTRACT,
+        RULE_GROUP,
+        RULE_CHANNEL,
+        RULE_LOCATION,
+        RULE_STATION,
+        RULE_CONNECTOR,
+        RULE_MIN_POWER,
+        RULE_MAX_POWER
+};
+
+struct contract {
+        uint64_t present;
+        bb_str id, name, partner, tariff_id, vat_id;
+        int64_t valid_from_ms, valid_until_ms;
+        int64_t discount;        /* ten-thousandths of a percent, so millionths */
+        int64_t free_energy_mwh; /* of each session */
+        struct ocpi_limit *max_price;
+        int32_t missing_vat; /* VAT_MISSING_… */
+        int32_t vat_role;
+        int64_t payment_days;
+        struct bb_array applies_to; /* of struct contract_rule_text */
+};
+enum { CONTRACT_VALID_FROM = 4, CONTRACT_VALID_UNTIL = 5 }; /* of the shape's fields */
+extern const struct bb_shape ContractTerms BB_HIDDEN;
+
+/* The same as the database has it. */
+struct contract_rule {
+        int32_t who_kind, where_kind; /* WHO_…, WHERE_… */
+        bb_str who_value, where_value;
+        int64_t min_power_w, max_power_w;
+};
+/* BB_E_INVALID: the rule names two of what it may name one of; *ret_member and *ret_fault say which and why. */
+bb_err contract_rule_read(const struct contract_rule_text *, struct contract_rule *ret, const char **ret_member,
+                          const char **ret_fault);
+
+/* --- contract_store.c --- */
+/* The latest version (version 0) or a given one. BB_E_NOT_FOUND. */
+struct stored_contract {
+        struct contract contract;
+        int64_t version, created_ms, updated_ms;
+};
+BB_AWAIT bb_err contract_load(bb_str id, int64_t version, struct stored_contract *ret);
+/* The terms of a contract for the engine. */
+struct price_policy contract_policy(const struct contract *);
+
+/* --- contract_find.c --- */
+/* What is known of a session for the choice of its contract. */
+struct session_facts {
+        bb_str token_uid, token_contract, token_group, location_id, station_id;
+        int32_t channel;
+        int64_t connector_id, power_w, at_ms;
+};
+BB_AWAIT bb_err session_facts_find(bb_str token_uid, bb_str station_id, int64_t connector_id, int64_t at_ms,
+                                   struct session_facts *ret);
+/* The contract whose rule wins; BB_E_NOT_FOUND: none fits. */
+BB_AWAIT bb_err contract_find(const struct session_facts *, bb_str *ret_contract_id, int64_t *ret_version,
+                              int64_t *ret_position);
+/* Why a rule does not fit; NULL: it does. */
+const char *contract_rule_fault(const struct contract_rule *, int64_t from_ms, int64_t until_ms,
+                                const struct session_facts *);
+
+/* --- contracts_api.c, explain.c --- */
+BB_AWAIT bb_err contracts_list(bb_request *, bb_response *);
+BB_AWAIT bb_err contract_read(bb_request *, bb_response *);
+BB_AWAIT bb_err contract_write(bb_request *, bb_response *);
+BB_AWAIT bb_err contract_remove(bb_request *, bb_response *);
+BB_AWAIT bb_err price_explain(bb_request *, bb_response *);
+extern const struct bb_shape Contract BB_HIDDEN, PriceExplained BB_HIDDEN;
+extern const struct bb_query_param explain_query[4] BB_HIDDEN;
+
+#endif
