@@ -175,6 +175,11 @@ export class Operator {
     assert.deepEqual(await station.hears(action, before + 1), payload);
     return body.result;
   }
+  /** What the latest command of this action came to. */
+  sees(station, action, state) {
+    return until(`${action} to be ${state}`, async () =>
+      (await this.reads(`/v1/operations?station=${station.id}&action=${action}&limit=1`)).items[0]?.state === state);
+  }
 
   async sessions(station) { return (await this.reads(`/v1/sessions?station=${station.id}`)).items; }
   async session(station) {

@@ -16,6 +16,7 @@ theCase('TC_010_CSMS', async (id) => {
   assert.deepEqual(await remoteStart(station), accepted);
   const transactionId = await station.isCharging(1, 'CARD1');
   assert.equal((await operator.session(station)).transaction_id, transactionId);
+  await operator.sees(station, 'RemoteStartTransaction', 'succeeded');
   await station.close();
 });
 
@@ -25,6 +26,7 @@ theCase('TC_011_1_CSMS', async (id) => {
   assert.deepEqual(await remoteStart(station), accepted);
   const transactionId = await station.isCharging(1, 'CARD1');
   assert.equal((await operator.session(station)).transaction_id, transactionId);
+  await operator.sees(station, 'RemoteStartTransaction', 'succeeded');
   await station.close();
 });
 
@@ -47,6 +49,7 @@ theCase('TC_012_CSMS', async (id) => {
   await station.endsCharging(1, transactionId, 'Remote');
   const session = await operator.session(station);
   assert.deepEqual([session.state, session.stop_reason], ['ended', 'Remote']);
+  await operator.sees(station, 'RemoteStopTransaction', 'succeeded');
   await station.close();
 });
 
@@ -62,6 +65,7 @@ for (const [number, type] of [['TC_013_CSMS', 'Hard'], ['TC_014_CSMS', 'Soft']])
     await station.reconnect();
     await station.isAvailable();
     assert.ok((await operator.reads(`/v1/stations/${id}`)).booted_at > booted_at);
+    await operator.sees(station, 'Reset', 'succeeded');
     await station.close();
   });
 }
@@ -97,6 +101,7 @@ theCase('TC_026_CSMS', async (id) => {
   await station.isAvailable();
   assert.deepEqual(await remoteStart(station), rejected, 'the operator is told');
   assert.deepEqual(await operator.sessions(station), []);
+  await operator.sees(station, 'RemoteStartTransaction', 'rejected');
   await station.close();
 });
 
@@ -106,6 +111,7 @@ theCase('TC_028_CSMS', async (id) => {
   const unknown = transactionId === 4711 ? 4712 : 4711;
   assert.deepEqual(await operator.sends(station, 'RemoteStopTransaction', { transactionId: unknown }), rejected);
   assert.equal((await operator.session(station)).state, 'open');
+  await operator.sees(station, 'RemoteStopTransaction', 'rejected');
   await station.close();
 });
 
