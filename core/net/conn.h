@@ -13,11 +13,10 @@
 #include "net/deadline.h"
 #include "net/http.h"
 #include "net/http1_parse.h"
+#include "net/wire.h"
 #include "rt/loop.h"
 #include "rt/task.h"
 #include <busbar/log.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <event2/listener.h>
 
 #define LISTENER_MAGIC 0x4c49534eu
@@ -67,12 +66,12 @@ struct http_conn {
         uint8_t state, paused, peer_eof, keep, counted, is_tls, key_len;
         struct list link;
         struct http_listener *listener;
-        struct bufferevent *bev; /* NULL: gone, or with the WebSocket */
+        struct wire *wire; /* NULL: gone, or with the WebSocket */
         struct exchange *x;
         struct bb_ws *ws;
         struct deadline deadline;
         struct http1_scan scan;
-        uint64_t added, mark; /* bytes given to bev; those sent when the write deadline last looked */
+        uint64_t added, mark; /* bytes given to the wire; those sent when the write deadline last looked */
         uint64_t lingered;
         char key[8]; /* of the listener's per_address */
         char remote[ADDR_TEXT_MAX];
@@ -117,7 +116,7 @@ void conn_throttle(struct http_conn *);
 /* The answer is complete: the next request, or the end once all is sent. */
 void conn_answered(struct http_conn *, int32_t keep);
 /* Gives the socket away (to a WebSocket). The place in the listener's counts stays until conn_gone(). */
-struct bufferevent *conn_upgrade(struct http_conn *, struct bb_ws *);
+struct wire *conn_upgrade(struct http_conn *, struct bb_ws *);
 
 /* --- http1_body.c --- */
 int32_t body_stream_begin(struct exchange *);

@@ -3,6 +3,7 @@
  * Bodies that the handler reads itself, piece by piece, however long they are. What it has not taken yet waits in the
  * connection's buffer, and beyond that in the network: the peer sends as fast as the handler reads.
  */
+#include "base/str.h"
 #include "net/conn.h"
 
 enum { SLOWEST_BYTES_PER_MS = 1 }; /* on average, after the time that a usual body has */
@@ -21,38 +22,33 @@ int32_t body_stream_begin(struct exchange *x)
         return 0;
 }
 
-static size_t take_plain(struct exchange *x, struct evbuffer *in, char *to, size_t room)
+static size_t take_plain(struct exchange *x, struct wire *in, char *to, size_t room)
 {
-        size_t want = (uint64_t)x->body_left < room ? (size_t)x->body_left : room;
-        int got = evbuffer_remove(in, to, want);
+        size_t want = (uint64_t)x->body_left < room ? (size_t)x->body_left : room, have = wire_in(in).len;
+        size_t got = have < want ? have : want;
 
-        if (got <= 0)
-                return 0;
-        x->body_left -= got;
+        wire_move(in, to, got);
+        x->body_left -= (int64_t)got;
         x->body_ended = x->body_left == 0;
-        return (size_t)got;
+        return got;
 }
 
 /* A piece is looked at only as far as its data fit. */
-static bb_err take_chunked(struct exchange *x, struct evbuffer *in, char *to, size_t room, size_t *count)
+static bb_err take_chunked(struct exchange *x, struct wire *in, char *to, size_t room, size_t *count)
 {
         struct http1_fault fault;
         size_t used;
         bb_str data;
 
-        while (!x->body_ended && *count < room && evbuffer_get_length(in) > 0) {
-                size_t first = evbuffer_get_contiguous_space(in), len = room - *count;
-                bb_str piece = {.len = first < len ? first : len};
-                int32_t r;
-
-                piece.ptr = (const char *)evbuffer_pullup(in, (ev_ssize_t)piece.len);
-                r = http1_chunked_take(&x->chunked, piece, &used, &data, &fault);
+        while (!x->body_ended && *count < room && wire_in(in).len > 0) {
+                bb_str piece = str_sub(wire_in(in), 0, room - *count);
+                int32_t r = http1_chunked_take(&x->chunked, piece, &used, &data, &fault);
                 if (r < 0)
                         return BB_E_PROTOCOL;
                 memcpy(to + *count, data.ptr != NULL ? data.ptr : "", data.len);
                 *count += data.len;
                 x->body_ended = r > 0;
-                evbuffer_drain(in, used);
+                wire_take(in, used);
         }
         return BB_OK;
 }
@@ -61,15 +57,13 @@ static bb_err take_chunked(struct exchange *x, struct evbuffer *in, char *to, si
 static bb_err take(struct exchange *x, char *to, size_t room, size_t *count)
 {
         struct http_conn *c = x->req.conn;
-        struct evbuffer *in;
 
-        if (c->bev == NULL)
+        if (c->wire == NULL)
                 return BB_E_CLOSED;
-        in = bufferevent_get_input(c->bev);
         if (x->head.chunked)
-                TRY(take_chunked(x, in, to, room, count));
+                TRY(take_chunked(x, c->wire, to, room, count));
         else
-                *count = take_plain(x, in, to, room);
+                *count = take_plain(x, c->wire, to, room);
         x->body_taken += (int64_t)*count;
         conn_throttle(c);
         return x->body_taken > x->plan.max_body ? BB_E_LIMIT : BB_OK;

@@ -33,9 +33,9 @@ void conn_gone(struct http_conn *c)
 {
         struct exchange *x = c->x;
 
-        if (c->bev != NULL)
-                bufferevent_free(c->bev);
-        c->bev = NULL;
+        if (c->wire != NULL)
+                wire_free(c->wire);
+        c->wire = NULL;
         c->ws = NULL;
         deadline_stop(&c->deadline);
         listener_forget(c->listener, c);
@@ -52,8 +52,8 @@ void conn_abort(struct http_conn *c)
 {
         const struct linger reset = {.l_onoff = 1, .l_linger = 0};
 
-        if (c->bev != NULL)
-                (void)setsockopt(bufferevent_getfd(c->bev), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+        if (c->wire != NULL)
+                (void)setsockopt(wire_fd(c->wire), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
         conn_gone(c);
 }
 
@@ -66,12 +66,12 @@ static void start_linger(struct http_conn *c)
                 return;
         }
         if (c->is_tls)
-                tls_say_goodbye(c->bev);
-        shutdown(bufferevent_getfd(c->bev), SHUT_WR);
+                tls_say_goodbye(c->wire);
+        shutdown(wire_fd(c->wire), SHUT_WR);
         c->state = CONN_LINGER;
         c->paused = 0;
-        evbuffer_drain(bufferevent_get_input(c->bev), SIZE_MAX);
-        bufferevent_enable(c->bev, EV_READ);
+        wire_take(c->wire, SIZE_MAX);
+        wire_set_reading(c->wire, 1);
         deadline_set(&c->deadline, CONN_LINGER_MS);
 }
 
@@ -79,7 +79,7 @@ static void start_linger(struct http_conn *c)
 
 size_t conn_unsent(const struct http_conn *c)
 {
-        return c->bev != NULL ? evbuffer_get_length(bufferevent_get_output(c->bev)) : 0;
+        return c->wire != NULL ? wire_out(c->wire).len : 0;
 }
 
 static void watch_writing(struct http_conn *c)
@@ -90,9 +90,9 @@ static void watch_writing(struct http_conn *c)
 
 void conn_send(struct http_conn *c, const void *data, size_t len)
 {
-        if (c->bev == NULL || len == 0)
+        if (c->wire == NULL || len == 0)
                 return;
-        evbuffer_add(bufferevent_get_output(c->bev), data, len);
+        wire_send(c->wire, data, len);
         c->added += len;
         if (c->state == CONN_HANDLING && !deadline_is_set(&c->deadline))
                 watch_writing(c);
@@ -125,7 +125,7 @@ static void flushed(struct http_conn *c)
                 return;
         }
         become_idle(c);
-        bufferevent_trigger(c->bev, EV_READ, BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
+        wire_again(c->wire);
 }
 
 void conn_answered(struct http_conn *c, int32_t keep)
@@ -134,22 +134,22 @@ void conn_answered(struct http_conn *c, int32_t keep)
 
         c->keep = keep != 0;
         c->state = CONN_FLUSH;
-        bufferevent_setwatermark(c->bev, EV_WRITE, 0, 0);
+        wire_set_low(c->wire, 0);
         if (unsent == 0 || (c->keep && unsent <= CONN_UNSENT_NEXT))
                 flushed(c);
         else
                 watch_writing(c);
 }
 
-struct bufferevent *conn_upgrade(struct http_conn *c, struct bb_ws *ws)
+struct wire *conn_upgrade(struct http_conn *c, struct bb_ws *ws)
 {
-        struct bufferevent *bev = c->bev;
+        struct wire *wire = c->wire;
 
-        c->bev = NULL;
+        c->wire = NULL;
         c->ws = ws;
         c->state = CONN_UPGRADED;
         deadline_stop(&c->deadline);
-        return bev;
+        return wire;
 }
 
 /* --- one request --- */
@@ -176,7 +176,7 @@ static BB_AWAIT void run_exchange(void *arg)
         reply_finish(x);
         c->x = NULL;
         x->waiter = NULL;
-        if (c->bev != NULL)
+        if (c->wire != NULL)
                 conn_answered(c, x->keep);
         drop_hold(c);
 }
@@ -207,7 +207,7 @@ static bb_str local_host(struct http_conn *c)
         socklen_t len = sizeof(sa);
         char text[ADDR_TEXT_MAX] = "localhost";
 
-        if (getsockname(bufferevent_getfd(c->bev), (struct sockaddr *)&sa, &len) == 0)
+        if (getsockname(wire_fd(c->wire), (struct sockaddr *)&sa, &len) == 0)
                 addr_text((struct sockaddr *)&sa, text);
         return arena_print(arena_current, strchr(text, ':') != NULL ? "[%s]" : "%s", text);
 }
@@ -233,9 +233,9 @@ static void fill_request(struct http_conn *c, struct exchange *x, const struct b
         if (req->host.len == 0)
                 req->host = req->authority = local_host(c);
         if (c->is_tls) {
-                tls_describe(c->bev, &req->client_certificate_name, &req->tls_server_name);
-                req->tls_client_rules = tls_client_rules(c->bev);
-                req->client_chain = tls_client_chain(c->bev);
+                tls_describe(c->wire, &req->client_certificate_name, &req->tls_server_name);
+                req->tls_client_rules = tls_client_rules(c->wire);
+                req->client_chain = tls_client_chain(c->wire);
         }
         x->no_body = bb_str_is(req->method, "HEAD");
         x->reply_left = -1;
@@ -265,7 +265,7 @@ static int32_t prepare_body(struct http_conn *c, struct exchange *x)
         c->state = CONN_BODY;
         /* A big body gets more time: 64 bytes a millisecond beyond the first MiB. */
         deadline_set(&c->deadline, c->listener->limits.body_ms + (expected > 1048576 ? (expected - 1048576) / 64 : 0));
-        if (x->head.expect_continue && evbuffer_get_length(bufferevent_get_input(c->bev)) == 0)
+        if (x->head.expect_continue && wire_in(c->wire).len == 0)
                 reply_raw(c, "HTTP/1.1 100 Continue\r\n\r\n");
         return 1;
 }
@@ -274,7 +274,6 @@ static int32_t prepare_body(struct http_conn *c, struct exchange *x)
 static int32_t take_head(struct http_conn *c, size_t len)
 {
         struct bb_http_header headers[HTTP1_MAX_FIELDS];
-        struct evbuffer *in = bufferevent_get_input(c->bev);
         struct arena *arena = arena_new("http.request"), *before = arena_current;
         struct exchange *x = arena_alloc(arena, sizeof(*x));
         char *block = arena_alloc(arena, len);
@@ -283,7 +282,7 @@ static int32_t take_head(struct http_conn *c, size_t len)
 
         x->arena = arena;
         c->x = x;
-        evbuffer_remove(in, block, len);
+        wire_move(c->wire, block, len);
         if (http1_parse_request(block + c->scan.start, len - c->scan.start, headers, &x->head, &f) < 0) {
                 fault(c, &f);
                 return 0;
@@ -300,16 +299,14 @@ static int32_t take_head(struct http_conn *c, size_t len)
 
 static int32_t read_head(struct http_conn *c)
 {
-        struct evbuffer *in = bufferevent_get_input(c->bev);
-        size_t len = evbuffer_get_length(in);
+        bb_str in = wire_in(c->wire);
+        size_t len = in.len;
         struct http1_fault f;
-        const char *data;
         ptrdiff_t end;
 
         if (len > HTTP1_MAX_HEAD + 2)
                 len = HTTP1_MAX_HEAD + 2;
-        data = (const char *)evbuffer_pullup(in, (ev_ssize_t)len);
-        end = http1_scan(&c->scan, data, len, &f);
+        end = http1_scan(&c->scan, in.ptr, len, &f);
         if (end < 0) {
                 fault(c, &f);
                 return 0;
@@ -323,12 +320,11 @@ static int32_t read_head(struct http_conn *c)
 
 static int32_t read_plain_body(struct http_conn *c, struct exchange *x)
 {
-        struct evbuffer *in = bufferevent_get_input(c->bev);
-        size_t want = (size_t)x->head.content_length - x->body.len, have = evbuffer_get_length(in);
+        size_t want = (size_t)x->head.content_length - x->body.len, have = wire_in(c->wire).len;
         size_t take = have < want ? have : want;
 
         buf_reserve(&x->body, take);
-        evbuffer_remove(in, x->body.ptr + x->body.len, take);
+        wire_move(c->wire, x->body.ptr + x->body.len, take);
         x->body.len += take;
         return take == want;
 }
@@ -336,15 +332,13 @@ static int32_t read_plain_body(struct http_conn *c, struct exchange *x)
 /* 1: complete; 0: more is needed; -1: *ret_fault. */
 static int32_t read_chunked_body(struct http_conn *c, struct exchange *x, struct http1_fault *ret_fault)
 {
-        struct evbuffer *in = bufferevent_get_input(c->bev);
         int32_t r = 0;
 
-        while (r == 0 && evbuffer_get_length(in) > 0) {
-                size_t used, first = evbuffer_get_contiguous_space(in),
-                             len = first > 0 ? first : evbuffer_get_length(in);
-                bb_str piece = {.ptr = (const char *)evbuffer_pullup(in, (ev_ssize_t)len), .len = len}, data;
+        while (r == 0 && wire_in(c->wire).len > 0) {
+                bb_str data;
+                size_t used;
 
-                r = http1_chunked_take(&x->chunked, piece, &used, &data, ret_fault);
+                r = http1_chunked_take(&x->chunked, wire_in(c->wire), &used, &data, ret_fault);
                 if (r < 0)
                         return -1;
                 if ((int64_t)(x->body.len + data.len) > x->plan.max_body) {
@@ -353,7 +347,7 @@ static int32_t read_chunked_body(struct http_conn *c, struct exchange *x, struct
                         return -1;
                 }
                 buf_add_str(&x->body, data);
-                evbuffer_drain(in, used);
+                wire_take(c->wire, used);
         }
         return r;
 }
@@ -377,7 +371,7 @@ static int32_t read_body(struct http_conn *c)
 
 static int32_t read_idle(struct http_conn *c)
 {
-        if (evbuffer_get_length(bufferevent_get_input(c->bev)) == 0) {
+        if (wire_in(c->wire).len == 0) {
                 if (c->peer_eof)
                         conn_gone(c);
                 return 0;
@@ -389,10 +383,8 @@ static int32_t read_idle(struct http_conn *c)
 
 static int32_t discard(struct http_conn *c)
 {
-        struct evbuffer *in = bufferevent_get_input(c->bev);
-
-        c->lingered += evbuffer_get_length(in);
-        evbuffer_drain(in, SIZE_MAX);
+        c->lingered += wire_in(c->wire).len;
+        wire_take(c->wire, SIZE_MAX);
         if (c->lingered > CONN_LINGER_BYTES)
                 conn_gone(c);
         return 0;
@@ -401,14 +393,14 @@ static int32_t discard(struct http_conn *c)
 /* Back-pressure: what nobody takes is not read. */
 void conn_throttle(struct http_conn *c)
 {
-        size_t waiting = evbuffer_get_length(bufferevent_get_input(c->bev));
+        size_t waiting = wire_in(c->wire).len;
 
         if (!c->paused && waiting >= CONN_READ_AHEAD) {
-                bufferevent_disable(c->bev, EV_READ);
+                wire_set_reading(c->wire, 0);
                 c->paused = 1;
         } else if (c->paused && waiting < CONN_READ_AHEAD) {
                 c->paused = 0;
-                bufferevent_enable(c->bev, EV_READ);
+                wire_set_reading(c->wire, 1);
         }
 }
 
@@ -422,9 +414,9 @@ static int32_t (*const steps[])(struct http_conn *) = {[CONN_IDLE] = read_idle,
 static void conn_process(struct http_conn *c)
 {
         c->holds++;
-        while (c->bev != NULL && steps[c->state] != NULL && steps[c->state](c) > 0)
+        while (c->wire != NULL && steps[c->state] != NULL && steps[c->state](c) > 0)
                 ;
-        if (c->bev != NULL)
+        if (c->wire != NULL)
                 conn_throttle(c);
         drop_hold(c);
 }
@@ -437,18 +429,18 @@ static void wake_reader(struct http_conn *c)
                 task_wake(c->x->waiter);
 }
 
-static void on_read(struct bufferevent *bev, void *arg)
+static void on_read(struct wire *wire, void *arg)
 {
-        (void)bev;
+        (void)wire;
         wake_reader(arg);
         conn_process(arg);
 }
 
-static void on_write(struct bufferevent *bev, void *arg)
+static void on_write(struct wire *wire, void *arg)
 {
         struct http_conn *c = arg;
 
-        (void)bev;
+        (void)wire;
         if (c->x != NULL && c->x->waiter != NULL)
                 task_wake(c->x->waiter);
         if (c->state == CONN_FLUSH && conn_unsent(c) == 0)
@@ -459,27 +451,26 @@ static void on_eof(struct http_conn *c)
 {
         c->peer_eof = 1;
         wake_reader(c);
-        /* The peer may have shut its side only: an answer under way is still sent. Over TLS libevent has ended both. */
+        /* The peer may have shut its side only: an answer under way is still sent. Over TLS the end is for both. */
         if (!c->is_tls && (c->state == CONN_HANDLING || c->state == CONN_FLUSH))
                 return;
         conn_gone(c);
 }
 
-static void on_event(struct bufferevent *bev, short what, void *arg)
+static void on_event(struct wire *wire, int32_t what, void *arg)
 {
         struct http_conn *c = arg;
 
-        if (what & BEV_EVENT_CONNECTED) {
+        if (what == WIRE_CONNECTED) {
                 become_idle(c);
                 return;
         }
-        /* Put off as they are, several events may come as one: a failed write together with an end. */
-        if ((what & BEV_EVENT_EOF) && !(what & BEV_EVENT_ERROR)) {
+        if (what == WIRE_EOF) {
                 on_eof(c);
                 return;
         }
         if (c->state == CONN_HANDSHAKE)
-                tls_log_failure(bev, c->remote);
+                tls_log_failure(wire, c->remote);
         conn_gone(c);
 }
 
@@ -505,10 +496,11 @@ static void on_deadline(struct deadline *d)
         }
 }
 
+static const struct wire_handler handler = {.on_read = on_read, .on_write = on_write, .on_event = on_event};
+
 void conn_new(struct http_listener *l, int fd, const struct sockaddr *sa, bb_str key)
 {
         struct http_conn *c = heap_new(sizeof(*c));
-        const int options = BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS;
 
         c->magic = CONN_MAGIC;
         c->holds = 1;
@@ -520,14 +512,13 @@ void conn_new(struct http_listener *l, int fd, const struct sockaddr *sa, bb_str
         addr_text(sa, c->remote);
         list_append(&l->conns, &c->link);
         deadline_init(&c->deadline, on_deadline);
-        c->bev = c->is_tls ? tls_accept(l->tls, &l->service, fd) : bufferevent_socket_new(loop_base(), fd, options);
-        if (c->bev == NULL) {
+        c->wire = c->is_tls ? tls_accept(l->tls, &l->service, fd) : wire_new(fd, NULL);
+        if (c->wire == NULL) {
                 close(fd);
                 conn_gone(c);
                 return;
         }
         c->state = c->is_tls ? CONN_HANDSHAKE : CONN_IDLE;
         deadline_set(&c->deadline, c->is_tls ? TLS_HANDSHAKE_MS : l->limits.idle_ms);
-        bufferevent_setcb(c->bev, on_read, on_write, on_event, c);
-        bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+        wire_set_handler(c->wire, &handler, c);
 }

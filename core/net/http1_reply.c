@@ -167,8 +167,8 @@ void http_reply_begin(struct http_request *req, int32_t status, const struct bb_
         x->reply_left = length;
         /* Without a length HTTP/1.0 knows no other end than the connection's. */
         x->keep = length >= 0 || x->chunked_reply || x->no_body;
-        if (req->conn->bev != NULL)
-                bufferevent_setwatermark(req->conn->bev, EV_WRITE, CONN_UNSENT_STREAM / 2, 0);
+        if (req->conn->wire != NULL)
+                wire_set_low(req->conn->wire, CONN_UNSENT_STREAM / 2);
         send_head(x, status, h, count, length);
 }
 
@@ -195,7 +195,7 @@ bb_err http_reply_write(struct http_request *req, bb_str data)
 
         if (!x->replied || x->ended)
                 return BB_E_CONFLICT;
-        if (c->bev == NULL)
+        if (c->wire == NULL)
                 return BB_E_CLOSED;
         if (data.len == 0 || x->no_body)
                 return BB_OK; /* an empty chunk would end the body */
@@ -204,14 +204,14 @@ bb_err http_reply_write(struct http_request *req, bb_str data)
         if (x->reply_left >= 0)
                 x->reply_left -= (int64_t)data.len;
         send_piece(x, data);
-        while (err == BB_OK && c->bev != NULL && conn_unsent(c) > CONN_UNSENT_STREAM) {
+        while (err == BB_OK && c->wire != NULL && conn_unsent(c) > CONN_UNSENT_STREAM) {
                 x->waiter = task_current();
                 err = task_park(-1);
                 x->waiter = NULL;
         }
         if (err < 0)
                 return err;
-        return c->bev != NULL ? BB_OK : BB_E_CLOSED;
+        return c->wire != NULL ? BB_OK : BB_E_CLOSED;
 }
 
 void http_reply_end(struct http_request *req, int32_t ok)
@@ -221,7 +221,7 @@ void http_reply_end(struct http_request *req, int32_t ok)
         if (!x->replied || x->ended)
                 return;
         x->ended = 1;
-        if (req->conn->bev == NULL)
+        if (req->conn->wire == NULL)
                 return;
         if (!ok || (x->reply_left > 0 && !x->no_body)) {
                 conn_abort(req->conn);

@@ -8,7 +8,6 @@
 #include "net/conn.h"
 #include "net/group.h"
 #include "net/tls.h"
-#include <event2/bufferevent_ssl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -38,7 +37,7 @@ struct bb_stream {
         uint32_t magic;
         int32_t connected, peer_eof, broken, paused, closed;
         struct group_member group;
-        struct bufferevent *bev;
+        struct wire *wire;
         struct stream_listener *from; /* NULL: we connected */
         struct task *waiter;
         char remote[ADDR_TEXT_MAX];
@@ -55,36 +54,38 @@ static void wake(bb_stream *s)
                 task_wake(s->waiter);
 }
 
-static void on_read(struct bufferevent *bev, void *arg)
+static void on_read(struct wire *wire, void *arg)
 {
         bb_stream *s = arg;
 
-        if (evbuffer_get_length(bufferevent_get_input(bev)) >= READ_AHEAD) {
-                bufferevent_disable(bev, EV_READ);
+        if (wire_in(wire).len >= READ_AHEAD) {
+                wire_set_reading(wire, 0);
                 s->paused = 1;
         }
         wake(s);
 }
 
-static void on_write(struct bufferevent *bev, void *arg)
+static void on_write(struct wire *wire, void *arg)
 {
-        (void)bev;
+        (void)wire;
         wake(arg);
 }
 
-static void on_event(struct bufferevent *bev, short what, void *arg)
+static void on_event(struct wire *wire, int32_t what, void *arg)
 {
         bb_stream *s = arg;
 
-        (void)bev;
-        if (what & BEV_EVENT_CONNECTED)
+        (void)wire;
+        if (what == WIRE_CONNECTED)
                 s->connected = 1;
-        if (what & BEV_EVENT_EOF)
+        if (what == WIRE_EOF)
                 s->peer_eof = 1;
-        if (what & BEV_EVENT_ERROR)
+        if (what == WIRE_ERROR)
                 s->broken = 1;
         wake(s);
 }
+
+static const struct wire_handler handler = {.on_read = on_read, .on_write = on_write, .on_event = on_event};
 
 static bb_err wait_change(bb_stream *s, int64_t timeout_ms)
 {
@@ -100,16 +101,15 @@ static bb_err wait_change(bb_stream *s, int64_t timeout_ms)
 
 /* --- life --- */
 
-static bb_stream *stream_new(struct bufferevent *bev, const bb_plugin_ref *who, bb_tenant *tenant)
+static bb_stream *stream_new(struct wire *wire, const bb_plugin_ref *who, bb_tenant *tenant)
 {
         bb_stream *s = heap_new(sizeof(*s));
 
         s->magic = STREAM_MAGIC;
-        s->bev = bev;
+        s->wire = wire;
         group_join(&all_streams, &s->group, who, tenant);
-        bufferevent_setcb(bev, on_read, on_write, on_event, s);
-        bufferevent_setwatermark(bev, EV_WRITE, MAX_UNSENT / 2, 0);
-        bufferevent_enable(bev, EV_READ | EV_WRITE);
+        wire_set_handler(wire, &handler, s);
+        wire_set_low(wire, MAX_UNSENT / 2);
         return s;
 }
 
@@ -122,14 +122,14 @@ static void listener_free_if_done(struct stream_listener *l)
 /* A stream that its task has closed: what is unsent still goes out, then our side is shut and what the peer still sends
  * is thrown away. Closing at once would reset the connection, and a protocol's last word might be lost. */
 struct farewell {
-        struct bufferevent *bev;
+        struct wire *wire;
         struct deadline deadline;
 };
 
 static void farewell_end(struct farewell *f)
 {
         deadline_stop(&f->deadline);
-        bufferevent_free(f->bev);
+        wire_free(f->wire);
         free(f);
 }
 
@@ -138,53 +138,56 @@ static void on_farewell_deadline(struct deadline *d)
         farewell_end(LIST_OF(struct farewell, deadline, d));
 }
 
-static void on_farewell_read(struct bufferevent *bev, void *arg)
+static void on_farewell_read(struct wire *wire, void *arg)
 {
         (void)arg;
-        evbuffer_drain(bufferevent_get_input(bev), SIZE_MAX);
+        wire_take(wire, SIZE_MAX);
 }
 
-static void on_farewell_written(struct bufferevent *bev, void *arg)
+static void on_farewell_written(struct wire *wire, void *arg)
 {
         (void)arg;
-        if (bufferevent_openssl_get_ssl(bev) != NULL)
-                tls_say_goodbye(bev);
-        shutdown(bufferevent_getfd(bev), SHUT_WR);
+        if (wire_ssl(wire) != NULL)
+                tls_say_goodbye(wire);
+        shutdown(wire_fd(wire), SHUT_WR);
 }
 
-static void on_farewell_event(struct bufferevent *bev, short what, void *arg)
+static void on_farewell_event(struct wire *wire, int32_t what, void *arg)
 {
-        (void)bev;
+        (void)wire;
         (void)what;
         farewell_end(arg);
 }
 
-static void close_softly(struct bufferevent *bev)
+static const struct wire_handler farewell_handler = {
+        .on_read = on_farewell_read, .on_write = on_farewell_written, .on_event = on_farewell_event};
+
+static void close_softly(struct wire *wire)
 {
         struct farewell *f = heap_new(sizeof(*f));
 
-        f->bev = bev;
+        f->wire = wire;
         deadline_init(&f->deadline, on_farewell_deadline);
         deadline_set(&f->deadline, FAREWELL_MS);
-        bufferevent_setwatermark(bev, EV_WRITE, 0, 0);
-        bufferevent_setcb(bev, on_farewell_read, on_farewell_written, on_farewell_event, f);
-        evbuffer_drain(bufferevent_get_input(bev), SIZE_MAX);
-        bufferevent_enable(bev, EV_READ);
-        if (evbuffer_get_length(bufferevent_get_output(bev)) == 0)
-                on_farewell_written(bev, f);
+        wire_set_low(wire, 0);
+        wire_set_handler(wire, &farewell_handler, f);
+        wire_take(wire, SIZE_MAX);
+        wire_set_reading(wire, 1);
+        if (wire_out(wire).len == 0)
+                on_farewell_written(wire, f);
 }
 
 static void release_socket(bb_stream *s)
 {
-        struct bufferevent *bev = s->bev;
+        struct wire *wire = s->wire;
 
-        s->bev = NULL;
-        if (bev == NULL)
+        s->wire = NULL;
+        if (wire == NULL)
                 return;
-        if (s->broken || !s->connected || (s->peer_eof && evbuffer_get_length(bufferevent_get_output(bev)) == 0))
-                bufferevent_free(bev);
+        if (s->broken || !s->connected || (s->peer_eof && wire_out(wire).len == 0))
+                wire_free(wire);
         else
-                close_softly(bev);
+                close_softly(wire);
 }
 
 static void stream_free(bb_stream *s)
@@ -229,18 +232,18 @@ static void on_accept(struct evconnlistener *accept, evutil_socket_t fd, struct 
         struct stream_listener *l = arg;
         struct bb_task_spec spec = {
                 .size = sizeof(spec), .name = "net.serve", .tenant = l->group.tenant, .run = run_serve};
-        struct bufferevent *bev = NULL;
+        struct wire *wire = NULL;
         bb_stream *s;
 
         (void)accept;
         (void)len;
         if (l->open < MAX_STREAMS_PER_LISTENER)
-                bev = bufferevent_socket_new(loop_base(), fd, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
-        if (bev == NULL) {
+                wire = wire_new(fd, NULL);
+        if (wire == NULL) {
                 close(fd);
                 return;
         }
-        s = stream_new(bev, l->group.who, l->group.tenant);
+        s = stream_new(wire, l->group.who, l->group.tenant);
         s->connected = 1;
         s->from = l;
         l->open++;
@@ -307,11 +310,11 @@ static bb_err stream_listen(bb_plugin_ref *who, bb_tenant *tenant, const char *a
 
 /* --- connecting --- */
 
-static bb_err open_socket(bb_str host, int32_t tls, struct bufferevent **ret)
+static bb_err open_socket(bb_str host, int32_t tls, struct wire **ret)
 {
         if (tls)
                 return tls_connect_new(host, NULL, 1, ret);
-        *ret = bufferevent_socket_new(loop_base(), -1, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
+        *ret = wire_new(-1, NULL);
         return *ret != NULL ? BB_OK : BB_E_IO;
 }
 
@@ -326,24 +329,23 @@ static const bb_plugin_ref *running_plugin(void)
 
 static bb_err connect_one(bb_str host, int32_t tls, struct addr *a, int64_t end_ms, bb_stream **ret)
 {
-        struct bufferevent *bev;
+        struct wire *wire;
         bb_err err = BB_OK;
         bb_stream *s;
 
-        TRY(open_socket(host, tls, &bev));
-        s = stream_new(bev, running_plugin(), bb_task_tenant());
+        TRY(open_socket(host, tls, &wire));
+        s = stream_new(wire, running_plugin(), bb_task_tenant());
         addr_text((struct sockaddr *)&a->sa, s->remote);
-        if (bufferevent_socket_connect(bev, (struct sockaddr *)&a->sa, (int)a->len) != 0)
+        if (wire_connect(wire, (struct sockaddr *)&a->sa, a->len) < 0)
                 s->broken = 1;
         while (err == BB_OK && !s->connected && !s->broken && !s->peer_eof)
                 err = end_ms > bb_mono_ms() ? wait_change(s, end_ms - bb_mono_ms()) : BB_E_TIMEOUT;
         if (err == BB_OK && s->connected) {
-                addr_prepare_socket(bufferevent_getfd(bev));
                 *ret = s;
                 return BB_OK;
         }
         if (err == BB_OK && tls)
-                tls_log_failure(bev, s->remote);
+                tls_log_failure(wire, s->remote);
         s->broken = 1;
         stream_free(s);
         return err < 0 ? err : BB_E_UNAVAILABLE;
@@ -374,15 +376,15 @@ static bb_err check(const bb_stream *s)
 {
         if (s == NULL || s->magic != STREAM_MAGIC)
                 return BB_E_INVALID;
-        return s->closed || s->bev == NULL ? BB_E_CLOSED : BB_OK;
+        return s->closed || s->wire == NULL ? BB_E_CLOSED : BB_OK;
 }
 
 static void resume_reading(bb_stream *s)
 {
-        if (!s->paused || s->bev == NULL || evbuffer_get_length(bufferevent_get_input(s->bev)) >= READ_AHEAD)
+        if (!s->paused || s->wire == NULL || wire_in(s->wire).len >= READ_AHEAD)
                 return;
         s->paused = 0;
-        bufferevent_enable(s->bev, EV_READ);
+        wire_set_reading(s->wire, 1);
 }
 
 /* Waits until there is more than `have`, or the peer has ended; end_ms < 0: the task's deadline alone. */
@@ -392,7 +394,7 @@ static bb_err wait_input(bb_stream *s, size_t have, int64_t end_ms)
                 int64_t left = end_ms < 0 ? -1 : end_ms - bb_mono_ms();
 
                 TRY(check(s));
-                if (evbuffer_get_length(bufferevent_get_input(s->bev)) > have || s->peer_eof)
+                if (wire_in(s->wire).len > have || s->peer_eof)
                         return BB_OK;
                 if (s->broken)
                         return BB_E_IO;
@@ -404,25 +406,26 @@ static bb_err wait_input(bb_stream *s, size_t have, int64_t end_ms)
 
 static bb_err stream_read(bb_stream *s, void *buffer, size_t room, int64_t timeout_ms, size_t *ret_count)
 {
-        int n;
+        size_t have;
 
         TRY(check(s));
         if (room == 0)
                 return BB_E_INVALID;
         TRY(wait_input(s, 0, timeout_ms < 0 ? -1 : bb_mono_ms() + timeout_ms));
-        n = evbuffer_remove(bufferevent_get_input(s->bev), buffer, room);
+        have = wire_in(s->wire).len;
+        *ret_count = have < room ? have : room;
+        wire_move(s->wire, buffer, *ret_count);
         resume_reading(s);
-        *ret_count = n > 0 ? (size_t)n : 0;
         return BB_OK;
 }
 
-static bb_str take_line(struct evbuffer *in, size_t len)
+static bb_str take_line(struct wire *wire, size_t len)
 {
         char *p = bb_alloc(len + 1);
         bb_str line = {.ptr = p, .len = len};
 
-        evbuffer_remove(in, p, len);
-        evbuffer_drain(in, 1);
+        wire_move(wire, p, len);
+        wire_take(wire, 1);
         if (line.len > 0 && p[line.len - 1] == '\r')
                 p[--line.len] = 0;
         return line;
@@ -435,20 +438,19 @@ static bb_err stream_read_line(bb_stream *s, size_t max, int64_t timeout_ms, bb_
 
         TRY(check(s));
         for (;;) {
-                struct evbuffer *in = bufferevent_get_input(s->bev);
-                size_t have = evbuffer_get_length(in);
-                struct evbuffer_ptr lf = evbuffer_search(in, "\n", 1, NULL);
+                bb_str in = wire_in(s->wire);
+                ptrdiff_t lf = str_find(in, '\n');
 
-                if (lf.pos >= 0 && (size_t)lf.pos <= limit + 1) {
-                        *ret_line = take_line(in, (size_t)lf.pos);
+                if (lf >= 0 && (size_t)lf <= limit + 1) {
+                        *ret_line = take_line(s->wire, (size_t)lf);
                         resume_reading(s);
                         return ret_line->len <= limit ? BB_OK : BB_E_LIMIT;
                 }
-                if (lf.pos >= 0 || have > limit + 1)
+                if (lf >= 0 || in.len > limit + 1)
                         return BB_E_LIMIT;
                 if (s->peer_eof)
                         return BB_E_CLOSED;
-                TRY(wait_input(s, have, end_ms));
+                TRY(wait_input(s, in.len, end_ms));
         }
 }
 
@@ -459,8 +461,8 @@ static bb_err stream_write(bb_stream *s, bb_str data)
         TRY(check(s));
         if (s->broken)
                 return BB_E_CLOSED;
-        evbuffer_add(bufferevent_get_output(s->bev), data.ptr, data.len);
-        while (evbuffer_get_length(bufferevent_get_output(s->bev)) > MAX_UNSENT) {
+        wire_send(s->wire, data.ptr, data.len);
+        while (wire_out(s->wire).len > MAX_UNSENT) {
                 TRY(wait_change(s, -1));
                 TRY(check(s));
                 if (s->broken)
@@ -491,9 +493,9 @@ void stream_close_group(const bb_plugin_ref *who, const bb_tenant *tenant)
                         continue;
                 /* The task that owns it frees it; its calls return BB_E_CLOSED from now on. */
                 s->closed = 1;
-                if (s->bev != NULL)
-                        bufferevent_free(s->bev);
-                s->bev = NULL;
+                if (s->wire != NULL)
+                        wire_free(s->wire);
+                s->wire = NULL;
                 wake(s);
         }
 }

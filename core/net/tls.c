@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * TLS contexts and the libevent side of them. The certificate is chosen in the ClientHello callback, before a session
+ * TLS contexts. The certificate is chosen in the ClientHello callback, before a session
  * could be resumed, and each context has a session id of its own: a session of one tenant never opens another's door.
  */
 #include "net/tls.h"
@@ -11,7 +11,6 @@
 #include "rt/loop.h"
 #include <arpa/inet.h>
 #include <busbar/log.h>
-#include <event2/bufferevent_ssl.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -28,8 +27,6 @@ struct tls_context {
         X509 *leaf;
         int32_t policy;
 };
-
-static const int bev_options = BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS;
 
 /* The newest entry of OpenSSL's error queue, which is emptied. */
 static bb_str openssl_reason(void)
@@ -280,21 +277,21 @@ int64_t tls_context_expires_ms(const struct tls_context *t)
         return (int64_t)timegm(&tm) * 1000;
 }
 
-struct bufferevent *tls_accept(struct tls_context *t, const struct http_service *service, int fd)
+struct wire *tls_accept(struct tls_context *t, const struct http_service *service, int fd)
 {
         SSL *ssl = SSL_new(t->ctx);
-        struct bufferevent *bev;
+        struct wire *wire;
 
         if (ssl == NULL)
                 return NULL;
         SSL_set_app_data(ssl, (void *)(uintptr_t)service);
-        bev = bufferevent_openssl_socket_new(loop_base(), fd, ssl, BUFFEREVENT_SSL_ACCEPTING, bev_options);
-        if (bev == NULL) {
+        SSL_set_accept_state(ssl);
+        wire = wire_new(fd, ssl);
+        if (wire == NULL) {
                 SSL_free(ssl);
                 return NULL;
         }
-        bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
-        return bev;
+        return wire;
 }
 
 /* --- clients --- */
@@ -365,7 +362,7 @@ static int32_t expect_host(SSL *ssl, const char *host)
         return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
 }
 
-bb_err tls_connect_new(bb_str host, const char *ca_file, int32_t strict_end, struct bufferevent **ret)
+bb_err tls_connect_new(bb_str host, const char *ca_file, int32_t strict_end, struct wire **ret)
 {
         SSL_CTX *ctx = client_context(ca_file);
         SSL *ssl = ctx != NULL ? SSL_new(ctx) : NULL;
@@ -381,12 +378,12 @@ bb_err tls_connect_new(bb_str host, const char *ca_file, int32_t strict_end, str
                 SSL_free(ssl);
                 return BB_E_INVALID;
         }
-        *ret = bufferevent_openssl_socket_new(loop_base(), -1, ssl, BUFFEREVENT_SSL_CONNECTING, bev_options);
+        SSL_set_connect_state(ssl);
+        *ret = wire_new(-1, ssl);
         if (*ret == NULL) {
                 SSL_free(ssl);
                 return BB_E_IO;
         }
-        bufferevent_openssl_set_allow_dirty_shutdown(*ret, !strict_end);
         return BB_OK;
 }
 
@@ -408,9 +405,9 @@ static bb_str common_name(const X509 *cert)
         return name;
 }
 
-void tls_describe(struct bufferevent *bev, bb_str *ret_client_name, bb_str *ret_server_name)
+void tls_describe(struct wire *wire, bb_str *ret_client_name, bb_str *ret_server_name)
 {
-        SSL *ssl = bufferevent_openssl_get_ssl(bev);
+        SSL *ssl = wire_ssl(wire);
         const char *asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
         X509 *cert = SSL_get0_peer_certificate(ssl);
 
@@ -420,9 +417,9 @@ void tls_describe(struct bufferevent *bev, bb_str *ret_client_name, bb_str *ret_
                 *ret_client_name = common_name(cert);
 }
 
-bb_str tls_client_chain(struct bufferevent *bev)
+bb_str tls_client_chain(struct wire *wire)
 {
-        SSL *ssl = bufferevent_openssl_get_ssl(bev);
+        SSL *ssl = wire_ssl(wire);
         X509 *cert = SSL_get0_peer_certificate(ssl);
         STACK_OF(X509) *rest = SSL_get_peer_cert_chain(ssl);
         BIO *bio = cert != NULL ? BIO_new(BIO_s_mem()) : NULL;
@@ -438,26 +435,26 @@ bb_str tls_client_chain(struct bufferevent *bev)
         return chain;
 }
 
-bb_str tls_client_rules(struct bufferevent *bev)
+bb_str tls_client_rules(struct wire *wire)
 {
-        const SSL_CTX *ctx = SSL_get_SSL_CTX(bufferevent_openssl_get_ssl(bev));
+        const SSL_CTX *ctx = SSL_get_SSL_CTX(wire_ssl(wire));
 
         return arena_str(arena_current, bb_cstr(SSL_CTX_get_ex_data(ctx, rules_index())));
 }
 
-void tls_say_goodbye(struct bufferevent *bev)
+void tls_say_goodbye(struct wire *wire)
 {
-        SSL *ssl = bufferevent_openssl_get_ssl(bev);
+        SSL *ssl = wire_ssl(wire);
 
         if (SSL_is_init_finished(ssl))
                 SSL_shutdown(ssl);
         ERR_clear_error();
 }
 
-bb_str tls_failure(struct bufferevent *bev)
+bb_str tls_failure(struct wire *wire)
 {
-        unsigned long e = bufferevent_get_openssl_error(bev);
-        SSL *ssl = bufferevent_openssl_get_ssl(bev);
+        unsigned long e = wire_tls_error(wire);
+        SSL *ssl = wire_ssl(wire);
         long verdict = SSL_get_verify_result(ssl);
         const char *text = e != 0 ? ERR_reason_error_string(e) : NULL;
 
@@ -466,10 +463,10 @@ bb_str tls_failure(struct bufferevent *bev)
         return arena_str(arena_current, bb_cstr(text != NULL ? text : "the connection ended during the handshake"));
 }
 
-void tls_log_failure(struct bufferevent *bev, const char *remote)
+void tls_log_failure(struct wire *wire, const char *remote)
 {
         bb_metric_add(bb_metric_get(BB_METRIC_COUNTER, "busbar_tls_failures_total", "TLS handshakes that failed."), 1);
         if (wire_may_log())
                 bb_log(BB_INFO, "tls.handshake_failed", "a TLS handshake failed", bb_kv_cstr("remote", remote),
-                       bb_kv_str("reason", tls_failure(bev)));
+                       bb_kv_str("reason", tls_failure(wire)));
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * TLS (1.2 and later) through OpenSSL and libevent: certificates for listeners, checking of servers for clients.
+ * TLS (1.2 and later) through OpenSSL: certificates for listeners, checking of servers for clients.
  */
 #ifndef CORE_NET_TLS_H
 #define CORE_NET_TLS_H
 
 #include "net/http.h"
-#include <event2/bufferevent.h>
+#include "net/wire.h"
 
 enum {
         TLS_CLIENT_NONE = 0,     /* no certificate is asked for */
@@ -34,22 +34,22 @@ int64_t tls_context_expires_ms(const struct tls_context *);
 
 /* --- for the wire --- */
 /* NULL when out of memory; takes the descriptor otherwise. */
-struct bufferevent *tls_accept(struct tls_context *, const struct http_service *, int fd);
+struct wire *tls_accept(struct tls_context *, const struct http_service *, int fd);
 /* An unconnected client side that checks the server's certificate for `host` (a name or an address) against ca_file, or
  * the system's authorities when NULL. strict_end: an end without close_notify is an error (the protocol has no ends of
  * its own). */
-bb_err tls_connect_new(bb_str host, const char *ca_file, int32_t strict_end, struct bufferevent **ret);
+bb_err tls_connect_new(bb_str host, const char *ca_file, int32_t strict_end, struct wire **ret);
 /* The verified peer's common name and the name that the client asked for (lower case), into arena_current; BB_NONE when
  * absent. */
-void tls_describe(struct bufferevent *, bb_str *ret_client_name, bb_str *ret_server_name);
+void tls_describe(struct wire *, bb_str *ret_client_name, bb_str *ret_server_name);
 /* The peer's certificate and what it sent with it, PEM, verified or not; into arena_current. BB_NONE: none. A resumed
  * session has the first one only. */
-bb_str tls_client_chain(struct bufferevent *);
+bb_str tls_client_chain(struct wire *);
 /* Of the context that the handshake was made with; into arena_current. */
-bb_str tls_client_rules(struct bufferevent *);
-void tls_say_goodbye(struct bufferevent *); /* close_notify, once */
-void tls_log_failure(struct bufferevent *, const char *remote);
-bb_str tls_failure(struct bufferevent *); /* what went wrong, for people; into arena_current */
+bb_str tls_client_rules(struct wire *);
+void tls_say_goodbye(struct wire *); /* close_notify, once */
+void tls_log_failure(struct wire *, const char *remote);
+bb_str tls_failure(struct wire *); /* what went wrong, for people; into arena_current */
 /* Forgets the contexts that clients share (one for each ca_file), so that changed files are read again. */
 void tls_client_reset(void);
 

@@ -30,14 +30,14 @@ static void count_sockets(double change)
         bb_metric_add(bb_metric_get(BB_METRIC_GAUGE, "busbar_websockets", "Open WebSockets, both sides."), change);
 }
 
-struct bb_ws *ws_new(struct bufferevent *bev, const bb_plugin_ref *who, bb_tenant *tenant,
-                     const struct bb_ws_handler *h, void *user)
+struct bb_ws *ws_new(struct wire *wire, const bb_plugin_ref *who, bb_tenant *tenant, const struct bb_ws_handler *h,
+                     void *user)
 {
         struct bb_ws *ws = heap_new(sizeof(*ws));
         size_t size = h->size < sizeof(ws->handler) ? h->size : sizeof(ws->handler);
 
         ws->magic = WS_MAGIC;
-        ws->bev = bev;
+        ws->wire = wire;
         ws->user = user;
         memcpy(&ws->handler, h, size);
         list_init(&ws->queue);
@@ -111,8 +111,8 @@ static void close_socket(struct bb_ws *ws)
         ws->state = WS_GONE;
         deadline_stop(&ws->timer);
         ws_rx_free(ws);
-        bufferevent_free(ws->bev);
-        ws->bev = NULL;
+        wire_free(ws->wire);
+        ws->wire = NULL;
         wake_probes(ws, ws->ping_sent, BB_E_CLOSED);
         finish_if_done(ws);
 }
@@ -135,7 +135,7 @@ void websocket_drop(struct bb_ws *ws)
 
 static size_t unsent(const struct bb_ws *ws)
 {
-        return ws->bev != NULL && !ws->broken ? evbuffer_get_length(bufferevent_get_output(ws->bev)) : 0;
+        return ws->wire != NULL && !ws->broken ? wire_out(ws->wire).len : 0;
 }
 
 /* All that we had to say is with the kernel: the server ends the connection, the client waits for that (§7.1.1). */
@@ -147,12 +147,12 @@ static void flushed(struct bb_ws *ws)
         }
         ws->state = WS_LINGER;
         deadline_set(&ws->timer, WS_LINGER_MS);
-        bufferevent_enable(ws->bev, EV_READ);
+        wire_set_reading(ws->wire, 1);
         if (ws->client)
                 return;
         if (ws->is_tls)
-                tls_say_goodbye(ws->bev);
-        shutdown(bufferevent_getfd(ws->bev), SHUT_WR);
+                tls_say_goodbye(ws->wire);
+        shutdown(wire_fd(ws->wire), SHUT_WR);
 }
 
 static void end_after_flush(struct bb_ws *ws)
@@ -243,16 +243,16 @@ static void set_pause(struct bb_ws *ws)
         uint8_t pause = ws->queued >= max || ws->queued_bytes > WS_MAX_MESSAGE ||
                         (!ws->peer_eof && unsent(ws) > WS_PAUSE_UNSENT);
 
-        if (ws->bev == NULL || ws->state > WS_CLOSING || pause == ws->paused)
+        if (ws->wire == NULL || ws->state > WS_CLOSING || pause == ws->paused)
                 return;
         ws->paused = pause;
         if (pause) {
-                bufferevent_disable(ws->bev, EV_READ);
+                wire_set_reading(ws->wire, 0);
                 return;
         }
         if (!ws->peer_eof)
-                bufferevent_enable(ws->bev, EV_READ);
-        bufferevent_trigger(ws->bev, EV_READ, BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
+                wire_set_reading(ws->wire, 1);
+        wire_again(ws->wire);
 }
 
 static void deliver_next(struct bb_ws *ws)
@@ -404,17 +404,27 @@ static void on_timer(struct deadline *d)
 
 /* --- events --- */
 
-static void on_read(struct bufferevent *bev, void *arg)
+static int32_t take_input(struct bb_ws *ws)
+{
+        size_t used;
+        int32_t code = ws_take(ws, wire_in(ws->wire), &used);
+
+        if (ws->wire != NULL)
+                wire_take(ws->wire, used);
+        return code;
+}
+
+static void on_read(struct wire *wire, void *arg)
 {
         struct bb_ws *ws = arg;
         int32_t code;
 
         ws->heard = 1;
         if (ws->state >= WS_FLUSH) {
-                evbuffer_drain(bufferevent_get_input(bev), SIZE_MAX);
+                wire_take(wire, SIZE_MAX);
                 return;
         }
-        code = ws_take_input(ws);
+        code = take_input(ws);
         if (code != 0)
                 fail(ws, code);
         set_pause(ws);
@@ -422,24 +432,24 @@ static void on_read(struct bufferevent *bev, void *arg)
                 close_socket(ws);
 }
 
-static void on_write(struct bufferevent *bev, void *arg)
+static void on_write(struct wire *wire, void *arg)
 {
         struct bb_ws *ws = arg;
 
-        (void)bev;
+        (void)wire;
         if (ws->state == WS_FLUSH)
                 flushed(ws);
         else
                 set_pause(ws);
 }
 
-static void on_event(struct bufferevent *bev, short what, void *arg)
+static void on_event(struct wire *wire, int32_t what, void *arg)
 {
         struct bb_ws *ws = arg;
 
-        (void)bev;
+        (void)wire;
         ws->peer_eof = 1;
-        ws->broken = (what & BEV_EVENT_ERROR) != 0;
+        ws->broken = what == WIRE_ERROR;
         /* A peer that only shut its side after its close frame still gets ours. */
         if (ws->state == WS_FLUSH && !ws->broken && !ws->is_tls)
                 return;
@@ -451,13 +461,14 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
         close_socket(ws);
 }
 
+static const struct wire_handler wire_handler = {.on_read = on_read, .on_write = on_write, .on_event = on_event};
+
 void ws_start(struct bb_ws *ws)
 {
-        bufferevent_setcb(ws->bev, on_read, on_write, on_event, ws);
-        bufferevent_setwatermark(ws->bev, EV_WRITE, 0, 0);
-        bufferevent_enable(ws->bev, EV_READ | EV_WRITE);
-        if (evbuffer_get_length(bufferevent_get_input(ws->bev)) > 0)
-                bufferevent_trigger(ws->bev, EV_READ, BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
+        wire_set_handler(ws->wire, &wire_handler, ws);
+        wire_set_low(ws->wire, 0);
+        if (wire_in(ws->wire).len > 0)
+                wire_again(ws->wire);
         start_pings(ws);
 }
 

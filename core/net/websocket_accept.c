@@ -70,14 +70,14 @@ bb_err websocket_accept(struct http_request *req, bb_plugin_ref *who, bb_tenant 
         x->refusal = websocket_check(req);
         if (x->refusal != 0)
                 return BB_E_PROTOCOL;
-        if (c->bev == NULL || c->peer_eof)
+        if (c->wire == NULL || c->peer_eof)
                 return BB_E_CLOSED;
         x->replied = x->ended = 1;
         send_101(req, h->subprotocol);
         ws = ws_new(NULL, who, tenant, h, user);
         ws->conn = c;
         ws->is_tls = c->is_tls;
-        ws->bev = conn_upgrade(c, ws);
+        ws->wire = conn_upgrade(c, ws);
         *ret = ws;
         ws_start(ws);
         return BB_OK;

@@ -19,16 +19,16 @@ struct client {
         const char *ca_file;
         int64_t end_ms; /* mono */
         struct task *task;
-        struct bufferevent *bev;
+        struct wire *wire;
         int32_t connected, broken;
         char key[25];
 };
 
 static void client_close(struct client *c)
 {
-        if (c->bev != NULL)
-                bufferevent_free(c->bev);
-        c->bev = NULL;
+        if (c->wire != NULL)
+                wire_free(c->wire);
+        c->wire = NULL;
 }
 
 /* --- the URL --- */
@@ -68,24 +68,26 @@ static bb_err parse_url(bb_str url, struct client *c)
 
 /* --- waiting --- */
 
-static void on_change(struct bufferevent *bev, void *arg)
+static void on_change(struct wire *wire, void *arg)
 {
         struct client *c = arg;
 
-        (void)bev;
+        (void)wire;
         task_wake(c->task);
 }
 
-static void on_event(struct bufferevent *bev, short what, void *arg)
+static void on_event(struct wire *wire, int32_t what, void *arg)
 {
         struct client *c = arg;
 
-        if (what & BEV_EVENT_CONNECTED)
+        if (what == WIRE_CONNECTED)
                 c->connected = 1;
         else
                 c->broken = 1;
-        on_change(bev, arg);
+        on_change(wire, arg);
 }
+
+static const struct wire_handler handler = {.on_read = on_change, .on_write = on_change, .on_event = on_event};
 
 static bb_err wait_change(struct client *c)
 {
@@ -99,9 +101,9 @@ static bb_err wait_change(struct client *c)
 static bb_err open_socket(struct client *c)
 {
         if (c->is_tls)
-                return tls_connect_new(c->host, c->ca_file, 0, &c->bev);
-        c->bev = bufferevent_socket_new(loop_base(), -1, BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
-        return c->bev != NULL ? BB_OK : BB_E_IO;
+                return tls_connect_new(c->host, c->ca_file, 0, &c->wire);
+        c->wire = wire_new(-1, NULL);
+        return c->wire != NULL ? BB_OK : BB_E_IO;
 }
 
 static bb_err connect_one(struct client *c, struct addr *a)
@@ -110,18 +112,15 @@ static bb_err connect_one(struct client *c, struct addr *a)
 
         c->connected = c->broken = 0;
         TRY(open_socket(c));
-        bufferevent_setcb(c->bev, on_change, NULL, on_event, c);
-        bufferevent_enable(c->bev, EV_READ | EV_WRITE);
-        if (bufferevent_socket_connect(c->bev, (struct sockaddr *)&a->sa, (int)a->len) != 0)
+        wire_set_handler(c->wire, &handler, c);
+        if (wire_connect(c->wire, (struct sockaddr *)&a->sa, a->len) < 0)
                 c->broken = 1;
         for (err = BB_OK; err == BB_OK && !c->connected && !c->broken;)
                 err = wait_change(c);
-        if (err == BB_OK && c->connected) {
-                addr_prepare_socket(bufferevent_getfd(c->bev));
+        if (err == BB_OK && c->connected)
                 return BB_OK;
-        }
         if (err == BB_OK && c->is_tls)
-                tls_log_failure(c->bev, arena_str(arena_current, c->host).ptr);
+                tls_log_failure(c->wire, arena_str(arena_current, c->host).ptr);
         client_close(c);
         return err < 0 ? err : BB_E_UNAVAILABLE;
 }
@@ -189,7 +188,7 @@ static bb_err send_request(struct client *c, const struct bb_http_header *h, siz
         if (subprotocol != NULL)
                 buf_print(&out, "Sec-WebSocket-Protocol: %s\r\n", subprotocol);
         buf_add_c(&out, "\r\n");
-        bufferevent_write(c->bev, out.ptr, out.len);
+        wire_send(c->wire, out.ptr, out.len);
         return BB_OK;
 }
 
@@ -220,7 +219,7 @@ static bb_err take_answer(struct client *c, size_t start, size_t len, const char
         struct http1_head head;
         char *block = bb_alloc(len);
 
-        evbuffer_remove(bufferevent_get_input(c->bev), block, len);
+        wire_move(c->wire, block, len);
         if (http1_parse_answer(block + start, len - start, headers, &head, &fault) < 0)
                 return BB_E_PROTOCOL;
         if (ret_status != NULL)
@@ -236,9 +235,8 @@ static bb_err read_answer(struct client *c, const char *subprotocol, int32_t *re
         struct http1_fault fault;
 
         for (;;) {
-                struct evbuffer *in = bufferevent_get_input(c->bev);
-                size_t len = evbuffer_get_length(in);
-                ptrdiff_t end = http1_scan(&scan, (const char *)evbuffer_pullup(in, -1), len, &fault);
+                bb_str in = wire_in(c->wire);
+                ptrdiff_t end = http1_scan(&scan, in.ptr, in.len, &fault);
 
                 if (end < 0)
                         return BB_E_PROTOCOL;
@@ -278,7 +276,7 @@ bb_err websocket_connect(bb_plugin_ref *who, bb_tenant *tenant, bb_str url, cons
                 client_close(&c);
                 return err;
         }
-        ws = ws_new(c.bev, who, tenant, h, user);
+        ws = ws_new(c.wire, who, tenant, h, user);
         ws->client = 1;
         ws->is_tls = c.is_tls != 0;
         ws->remote = (char *)(uintptr_t)heap_str(c.host).ptr;

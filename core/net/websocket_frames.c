@@ -50,25 +50,20 @@ static size_t put_head(uint8_t head[HEAD_MOST], int32_t opcode, size_t len, cons
 
 void ws_put_frame(struct bb_ws *ws, int32_t opcode, bb_str payload)
 {
-        struct evbuffer_iovec space;
         uint8_t head[HEAD_MOST], mask[4];
-        struct evbuffer *out;
         size_t len;
+        char *to;
 
         /* Without random numbers a client may not speak (§5.3). */
-        if (ws->bev == NULL || ws->close_sent || ws->broken || (ws->client && !ws_mask_new(mask)))
+        if (ws->wire == NULL || ws->close_sent || ws->broken || (ws->client && !ws_mask_new(mask)))
                 return;
-        out = bufferevent_get_output(ws->bev);
         len = put_head(head, opcode, payload.len, ws->client ? mask : NULL);
-        if (evbuffer_reserve_space(out, (ev_ssize_t)(len + payload.len), &space, 1) != 1)
-                abort(); /* out of memory */
-        memcpy(space.iov_base, head, len);
+        to = wire_space(ws->wire, len + payload.len);
+        memcpy(to, head, len);
         if (ws->client)
-                ws_mask((char *)space.iov_base + len, payload.ptr, payload.len, mask, 0);
+                ws_mask(to + len, payload.ptr, payload.len, mask, 0);
         else if (payload.len > 0)
-                memcpy((char *)space.iov_base + len, payload.ptr, payload.len);
-        space.iov_len = len + payload.len;
-        evbuffer_commit_space(out, &space, 1);
+                memcpy(to + len, payload.ptr, payload.len);
 }
 
 void ws_put_close(struct bb_ws *ws, int32_t code, bb_str reason)
@@ -316,21 +311,19 @@ static int32_t take_next(struct bb_ws *ws, const uint8_t *in, size_t have, size_
         return code != 0 ? code : 1;
 }
 
-int32_t ws_take_input(struct bb_ws *ws)
+int32_t ws_take(struct bb_ws *ws, bb_str in, size_t *ret_used)
 {
-        struct evbuffer *in = bufferevent_get_input(ws->bev);
-        size_t have = evbuffer_get_length(in), at = 0, used;
-        const uint8_t *data = evbuffer_pullup(in, -1);
+        const uint8_t *data = (const uint8_t *)in.ptr;
+        size_t at = 0, used;
         int32_t r = 1;
 
         /* A message may close the socket, or be one too many for now. */
-        while (r == 1 && at < have && ws->state <= WS_CLOSING && !ws->paused) {
-                r = take_next(ws, data + at, have - at, &used);
+        while (r == 1 && at < in.len && ws->state <= WS_CLOSING && !ws->paused) {
+                r = take_next(ws, data + at, in.len - at, &used);
                 if (r == 1)
                         at += used;
         }
-        if (ws->bev != NULL)
-                evbuffer_drain(in, at);
+        *ret_used = at;
         return r > 1 ? r : 0;
 }
 

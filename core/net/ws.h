@@ -46,7 +46,7 @@ struct bb_ws {
         uint16_t close_code; /* for on_close; 0: not known yet */
         uint32_t queued, ping_sent, pong_seen;
         size_t queued_bytes;
-        struct bufferevent *bev;
+        struct wire *wire;
         struct http_conn *conn; /* server side: its place in the listener */
         struct group_member group;
         struct bb_ws_handler handler;
@@ -59,8 +59,7 @@ struct bb_ws {
         char *remote; /* client side */
 };
 
-struct bb_ws *ws_new(struct bufferevent *, const bb_plugin_ref *who, bb_tenant *, const struct bb_ws_handler *,
-                     void *user);
+struct bb_ws *ws_new(struct wire *, const bb_plugin_ref *who, bb_tenant *, const struct bb_ws_handler *, void *user);
 /* From here on frames are read; those that came already too. */
 void ws_start(struct bb_ws *);
 int32_t ws_handler_valid(const struct bb_ws_handler *);
@@ -68,8 +67,9 @@ int32_t ws_handler_valid(const struct bb_ws_handler *);
 /* --- websocket_frames.c --- */
 void ws_put_frame(struct bb_ws *, int32_t opcode, bb_str payload);
 void ws_put_close(struct bb_ws *, int32_t code, bb_str reason); /* code 0: an empty one */
-/* Takes what has arrived. Calls the ws_on_… below. Returns the close code of what the peer did wrong, or 0. */
-int32_t ws_take_input(struct bb_ws *);
+/* Takes of what has arrived as much as can be understood now; the rest comes again. Calls the ws_on_… below. Returns
+ * the close code of what the peer did wrong, or 0. */
+int32_t ws_take(struct bb_ws *, bb_str in, size_t *ret_used);
 void ws_rx_free(struct bb_ws *);
 
 /* --- websocket_mask.c --- */

@@ -60,29 +60,31 @@ static void on_close(bb_ws *ws, void *user, int32_t code, bb_str reason)
 /* A client's masks are random: only how much it answers can be told. */
 static void keep_answers(const bb_ws *ws, int client, struct result *r)
 {
-        struct evbuffer *out = bufferevent_get_output(ws->bev);
-        size_t len = evbuffer_get_length(out);
+        bb_str out = wire_out(ws->wire);
 
-        buf_print(&r->answers, "%zu:", len);
+        buf_print(&r->answers, "%zu:", out.len);
         if (!client)
-                buf_add(&r->answers, evbuffer_pullup(out, -1), len);
+                buf_add_str(&r->answers, out);
 }
 
 static void receive(const uint8_t *data, size_t size, int client, size_t step, struct result *ret)
 {
         static const struct bb_ws_handler handler = {
                 .size = sizeof(handler), .max_message = LIMIT, .on_arrival = on_arrival, .on_close = on_close};
-        struct bufferevent *bev = bufferevent_socket_new(loop_base(), -1, BEV_OPT_DEFER_CALLBACKS);
-        struct bb_ws *ws = ws_new(bev, NULL, NULL, &handler, ret);
+        struct bb_ws *ws = ws_new(wire_new(-1, NULL), NULL, NULL, &handler, ret);
+        struct buf unread = {0};
         int before = closed;
+        size_t used;
 
         ws->client = client != 0;
-        /* libevent keeps others from adding to what it reads. */
-        evbuffer_unfreeze(bufferevent_get_input(bev), 0);
         for (size_t at = 0; at < size && ws->state == WS_OPEN && ret->code == 0; at += step) {
-                evbuffer_add(bufferevent_get_input(bev), data + at, step < size - at ? step : size - at);
-                ret->code = ws_take_input(ws);
+                buf_add(&unread, data + at, step < size - at ? step : size - at);
+                ret->code = ws_take(ws, buf_str(&unread), &used);
+                must(used <= unread.len);
+                unread.len -= used;
+                memmove(unread.ptr, unread.ptr + used, unread.len);
         }
+        buf_free(&unread);
         keep_answers(ws, client, ret);
         websocket_drop(ws);
         loop_turn(0);

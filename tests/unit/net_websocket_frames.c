@@ -68,10 +68,10 @@ static void add_frame(int first, const char *data, size_t len)
 
 /* --- taking them --- */
 
-static void read_answers(struct evbuffer *out, int masked, struct buf *ret)
+static void read_answers(bb_str out, int masked, struct buf *ret)
 {
-        const char *p = (const char *)evbuffer_pullup(out, -1);
-        size_t left = evbuffer_get_length(out);
+        const char *p = out.ptr;
+        size_t left = out.len;
 
         while (left > 0) {
                 size_t len = (uint8_t)p[1] & 0x7f, head = masked ? 6 : 2;
@@ -90,20 +90,32 @@ static void read_answers(struct evbuffer *out, int masked, struct buf *ret)
         }
 }
 
+/* Another packet came; what was not understood before comes again. */
+static int32_t arrive(struct bb_ws *ws, struct buf *unread, const char *data, size_t len)
+{
+        int32_t code;
+        size_t used;
+
+        buf_add(unread, data, len);
+        code = ws_take(ws, buf_str(unread), &used);
+        assert_true(used <= unread->len);
+        unread->len -= used;
+        memmove(unread->ptr, unread->ptr + used, unread->len);
+        return code;
+}
+
 static void take(size_t step, struct result *ret)
 {
-        struct bufferevent *bev = bufferevent_socket_new(loop_base(), -1, BEV_OPT_DEFER_CALLBACKS);
-        struct bb_ws *ws = ws_new(bev, NULL, NULL, &handler, ret);
+        struct wire *wire = wire_new(-1, NULL);
+        struct bb_ws *ws = ws_new(wire, NULL, NULL, &handler, ret);
+        struct buf unread = {0};
 
         *ret = (struct result){0};
         ws->client = !from_client;
-        evbuffer_unfreeze(bufferevent_get_input(bev), 0);
-        for (size_t at = 0; at < stream.len && ws->state == WS_OPEN && ret->code == 0; at += step) {
-                evbuffer_add(bufferevent_get_input(bev), stream.ptr + at,
-                             step < stream.len - at ? step : stream.len - at);
-                ret->code = ws_take_input(ws);
-        }
-        read_answers(bufferevent_get_output(bev), !from_client, &ret->answers);
+        for (size_t at = 0; at < stream.len && ws->state == WS_OPEN && ret->code == 0; at += step)
+                ret->code = arrive(ws, &unread, stream.ptr + at, step < stream.len - at ? step : stream.len - at);
+        read_answers(wire_out(wire), !from_client, &ret->answers);
+        buf_free(&unread);
         websocket_drop(ws);
         loop_turn(0);
 }
@@ -505,24 +517,22 @@ static void test_mask_at_every_phase(void **state)
 /* Nothing is kept between two messages. */
 static void test_memory(void **state)
 {
-        struct bufferevent *bev = bufferevent_socket_new(loop_base(), -1, BEV_OPT_DEFER_CALLBACKS);
         struct result r = {0};
-        struct bb_ws *ws = ws_new(bev, NULL, NULL, &handler, &r);
+        struct buf unread = {0};
+        struct bb_ws *ws = ws_new(wire_new(-1, NULL), NULL, NULL, &handler, &r);
 
         (void)state;
         ws->client = !from_client;
-        evbuffer_unfreeze(bufferevent_get_input(bev), 0);
         stream.len = 0;
         add_frame(0x81, "whole", 5);
         add_frame(0x01, "two ", 4);
         add_frame(0x80, "parts", 5);
-        for (size_t at = 0; at < stream.len; at++) {
-                evbuffer_add(bufferevent_get_input(bev), stream.ptr + at, 1);
-                assert_int_equal(ws_take_input(ws), 0);
-        }
+        for (size_t at = 0; at < stream.len; at++)
+                assert_int_equal(arrive(ws, &unread, stream.ptr + at, 1), 0);
         assert_true(is(&r.messages, BB_STR("t:whole|t:two parts|")));
         assert_null(ws->rx);
-        assert_int_equal(evbuffer_get_length(bufferevent_get_input(bev)), 0);
+        assert_int_equal(unread.len, 0);
+        buf_free(&unread);
         websocket_drop(ws);
         loop_turn(0);
         result_free(&r);
