@@ -43,6 +43,7 @@ static bb_err take_chunked(struct exchange *x, struct wire *in, char *to, size_t
         while (!x->body_ended && *count < room && wire_in(in).len > 0) {
                 bb_str piece = str_sub(wire_in(in), 0, room - *count);
                 int32_t r = http1_chunked_take(&x->chunked, piece, &used, &data, &fault);
+
                 if (r < 0)
                         return BB_E_PROTOCOL;
                 memcpy(to + *count, data.ptr != NULL ? data.ptr : "", data.len);
