@@ -14,7 +14,8 @@ enum {
         FACT_DISCONNECTED = 3,
         FACT_CONNECTED = 4,
         FACT_BOOTED = 5,
-        FACT_NOTE = 6
+        FACT_NOTE = 6,
+        FACT_LOOK = 7 /* the database knows whether it is one: a report that came before */
 };
 
 struct fact {

@@ -61,7 +61,9 @@ void operation_fact(struct charging *c, bb_str station, const struct fact *f)
                 if (!operation_is_of(o, station))
                         continue;
                 comes_back(o, f);
-                if (o->state == BB_OPERATION_SENT || o->state == BB_OPERATION_FOLLOWING)
+                if (f->kind == FACT_LOOK)
+                        o->look = 1;
+                else if (o->state == BB_OPERATION_SENT || o->state == BB_OPERATION_FOLLOWING)
                         operation_fact_keep(o, f);
                 if (o->state == BB_OPERATION_FOLLOWING)
                         operation_dirty(c, o);

@@ -24,6 +24,7 @@ struct start_item {
         struct start start;
         bb_err result;
         int32_t transaction_id;
+        int32_t again; /* it was known before */
         char session_id[36];
         struct kept_authorization authorization;
 };
@@ -134,6 +135,7 @@ static void answer_again(struct start_item *item, const bb_rows *rows, size_t ro
                                            .parent_uid = bb_row_str(rows, row, PARENT),
                                            .expires_ms = expires_ms};
 
+        item->again = 1;
         answer(item, (int32_t)bb_row_int(rows, row, TRANSACTION, 0), bb_row_str(rows, row, SESSION), &a);
 }
 
@@ -459,7 +461,7 @@ BB_AWAIT bb_err charging_session_start(const struct bb_station_ref *who, const s
         };
         session_cache_put(c, who->station_id, ret->transaction_id, ret->session_id);
         operation_fact(c, who->station_id,
-                       &(struct fact){.kind = FACT_SESSION_STARTED,
+                       &(struct fact){.kind = item.again ? FACT_LOOK : FACT_SESSION_STARTED,
                                       .connector_id = item.start.connector_id,
                                       .token_uid = item.start.token_uid,
                                       .transaction_id = ret->transaction_id,

@@ -333,7 +333,7 @@ BB_AWAIT bb_err charging_session_stop(const struct bb_station_ref *who, const st
                 TRY(keep_aside(c, &item.stop, item.aside));
         else
                 operation_fact(c, who->station_id,
-                               &(struct fact){.kind = FACT_SESSION_ENDED, .transaction_id = reported->transaction_id});
+                               &(struct fact){.kind = FACT_SESSION_ENDED, .transaction_id = item.stop.transaction_id});
         *ret = (struct bb_stopped){.has_authorization = item.stop.token_uid.len > 0};
         if (ret->has_authorization)
                 ret->authorization = authorization_take(&item.authorization);

@@ -81,7 +81,11 @@ test('a meter with a protocol of its own charges like any station', async () => 
   const answer = await command;
   assert.equal(answer.status, 200);
   assert.deepEqual(answer.body.result, { status: 'Accepted' });
+  const operation = async () => (await busbar.api('north', 'GET', `/v1/operations/${answer.body.operation_id}`)).body;
+  assert.equal((await operation()).summary, 'Waiting for the meter to charge.');
   assert.equal(await m.say('START CARD1 1000'), 'OK');
+  await until('the effect of the command', async () => (await operation()).state === 'succeeded');
+  assert.ok((await operation()).session_id);
   assert.equal(await m.say('METER 1500 7000'), 'OK');
   assert.equal(await m.say('STOP 2000'), 'OK');
   assert.match(await m.say('NONSENSE'), /^ERR /);

@@ -27,6 +27,9 @@ const steps = (o) => o.steps.map(({ step }) => step).join(' ');
 test('remote start: waits for the driver to plug in, then for the transaction', async () => {
   const station = await connect('START', { RemoteStartTransaction: yes() });
   await station.isAvailable();
+  const old = { connectorId: 1, idTag: 'CARD1', meterStart: 1000, timestamp: now(-1800) };
+  const { transactionId } = await station.call('StartTransaction', old);
+  await station.stops(transactionId);
   const answer = await operator.commands(station, 'RemoteStartTransaction', { connectorId: 1, idTag: 'CARD1' });
   assert.equal(answer.outcome, 'answered');
   assert.deepEqual(answer.result, { status: 'Accepted' });
@@ -37,6 +40,8 @@ test('remote start: waits for the driver to plug in, then for the transaction', 
   await until('the next wait', async () => (await operation(answer.operation_id)).summary === 'Waiting for the station to start the transaction.');
   await operator.token('OTHER');
   await station.starts(2, 'OTHER');
+  await station.call('StartTransaction', old); // sent again: that session was there before the command
+  await sleep(100);
   assert.equal((await operation(answer.operation_id)).state, 'following');
   await station.starts(1, 'card1', { timestamp: now() });
   const done = await reaches(answer.operation_id, 'succeeded');

@@ -367,6 +367,41 @@ static void commands_go_to_the_driver_and_are_audited(void **state)
         T(do_commands);
 }
 
+/* A driver that knows nothing of operations: its commands end with the answer. Old ones go, open ones stay. */
+static void do_operations(void *arg)
+{
+        struct bb_command_result result = {.size = sizeof(result)};
+        struct bb_operation_filter filter = {.station_id = BB_STR("OPS"), .state = -1, .over = -1};
+        struct bb_operation *items;
+        size_t count;
+
+        (void)arg;
+        station_up("OPS");
+        assert_int_equal(
+                ops.command(BB_STR("user:1"), BB_STR("OPS"), BB_STR("Reset"), bb_json_new_object(), 0, &result), BB_OK);
+        assert_int_equal(ops.operation_list(&filter, BB_NONE, 10, &items, &count), BB_OK);
+        assert_int_equal(count, 1);
+        assert_int_equal(items[0].state, BB_OPERATION_SUCCEEDED);
+        assert_int_equal(items[0].latency_ms, 12);
+        assert_int_equal(items[0].steps.count, 3);
+        assert_int_equal(bb_db_query(NULL,
+                                     "insert into charging.operation (operation_id, station_id, action, actor, payload,"
+                                     " state, created_at, expires_at) select ('01700000-0000-7000-8000-00000000000'"
+                                     " || s)::uuid, 'OPS', 'Old', 'user:1', '{}', s, now(), now()"
+                                     " from generate_series(2, 3) s"),
+                         BB_OK);
+        assert_int_equal(operations_prune(state_nord), BB_OK);
+        assert_int_equal(rows_of("charging.operation", "station_id = 'OPS'"), 2);
+        assert_int_equal(rows_of("charging.operation", "action = 'Old' and state = 2"), 1);
+        assert_int_equal(bb_db_query(NULL, "delete from charging.operation where action = 'Old'"), BB_OK);
+}
+
+static void operations_are_kept_for_their_days(void **state)
+{
+        (void)state;
+        T(do_operations);
+}
+
 static void do_presence(void *arg)
 {
         struct bb_station_ref here = station_up("HERE"), gone = station_up("GONE");
@@ -443,6 +478,7 @@ int main(void)
                 cmocka_unit_test(operators_change_with_versions_and_audit),
                 cmocka_unit_test(stations_with_sessions_stay),
                 cmocka_unit_test(commands_go_to_the_driver_and_are_audited),
+                cmocka_unit_test(operations_are_kept_for_their_days),
                 cmocka_unit_test(lost_stations_and_wrong_clocks_are_noticed),
                 cmocka_unit_test(without_the_plugin_there_is_nothing),
         };

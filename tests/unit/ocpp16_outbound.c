@@ -130,7 +130,7 @@ static int32_t answer(int32_t n, const char *payload)
 /* --- commands in tasks --- */
 
 struct order {
-        const char *action, *payload;
+        const char *action, *payload, *operation;
         int64_t timeout_ms;
         bb_err err;
         int32_t outcome, ended;
@@ -150,7 +150,8 @@ static void run_order(void *arg)
 {
         struct order *o = arg;
         struct bb_command_result result = {.size = sizeof(result), .outcome = -1};
-        struct bb_command order = {.size = sizeof(order), .timeout_ms = o->timeout_ms};
+        struct bb_command order = {
+                .size = sizeof(order), .timeout_ms = o->timeout_ms, .operation_id = bb_cstr(o->operation)};
         const struct command *command;
         bb_json *payload = NULL;
         bb_str text;
@@ -359,6 +360,53 @@ static void the_urgent_goes_first_but_never_past_what_is_under_way(void **state)
                 assert_int_equal(answer(i, answers[i]), 1);
         }
         turn_until(all_ended);
+}
+
+/* The domain is asked when the turn has come, and nobody gets in front meanwhile. */
+static bb_err sending_answer;
+static int32_t asked;
+static bb_err fake_sending(bb_str operation_id)
+{
+        assert_true(bb_str_is(operation_id, "op-1"));
+        asked++;
+        assert_int_equal(bb_sleep(20), BB_OK);
+        return sending_answer;
+}
+
+static void a_command_goes_out_when_its_operation_may_be_sent(void **state)
+{
+        static const struct bb_charging_ops domain = {.size = sizeof(domain), .operation_sending = fake_sending};
+        static const struct {
+                bb_err says;
+                int32_t outcome;
+        } cases[] = {{BB_E_CONFLICT, BB_COMMAND_BUSY}, {BB_E_UNAVAILABLE, BB_COMMAND_BUSY}};
+        struct order followed = {.action = "ClearCache", .payload = "{}", .operation = "op-1"}, urgent = RESET;
+
+        (void)state;
+        charging = &domain;
+        asked = 0;
+        for (size_t i = 0; i < BB_COUNT(cases); i++) {
+                struct order o = followed;
+
+                sending_answer = cases[i].says;
+                give(&o);
+                turn_until(all_ended);
+                assert_int_equal(o.outcome, cases[i].outcome);
+        }
+        assert_int_equal(sent_count, 0);
+        sending_answer = BB_OK;
+        give(&followed);
+        while (asked < 3)
+                loop_turn(1);
+        give(&urgent);
+        wait_sent(1);
+        assert_non_null(strstr(sent[0], "ClearCache"));
+        assert_int_equal(answer(0, "{\"status\":\"Accepted\"}"), 1);
+        wait_sent(2);
+        assert_int_equal(answer(1, "{\"status\":\"Accepted\"}"), 1);
+        turn_until(all_ended);
+        assert_int_equal(followed.outcome, BB_COMMAND_ANSWERED);
+        charging = NULL;
 }
 
 static void a_late_answer_goes_to_nobody(void **state)
@@ -572,6 +620,7 @@ int main(void)
                 TEST(every_action_of_the_specification_can_be_sent),
                 TEST(one_call_is_under_way_the_rest_follow_in_order),
                 TEST(the_urgent_goes_first_but_never_past_what_is_under_way),
+                TEST(a_command_goes_out_when_its_operation_may_be_sent),
                 TEST(a_late_answer_goes_to_nobody),
                 TEST(a_cancelled_command_keeps_its_place_until_the_station_answered),
                 TEST(who_waits_too_long_in_the_line_is_told_that_nothing_was_sent),

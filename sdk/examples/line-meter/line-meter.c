@@ -331,6 +331,26 @@ static BB_AWAIT bb_err command(bb_tenant *tenant, bb_str station_id, bb_str acti
         return BB_OK;
 }
 
+/* What an operator's command is to bring about, so that busbard can follow it there: a session. */
+static bb_err effects(bb_tenant *tenant, bb_str action, const bb_json *payload, const bb_json *answer,
+                      struct bb_effect_plan *ret)
+{
+        struct bb_effect *effect = BB_NEW(struct bb_effect);
+
+        (void)tenant;
+        *effect = (struct bb_effect){.kind = BB_EFFECT_SESSION_STARTED,
+                                     .connector_id = BB_CONNECTOR_ANY,
+                                     .token_uid = bb_json_str(bb_json_get(payload, "token")),
+                                     .text = BB_STR("the meter charges"),
+                                     .waiting = BB_STR("the meter to charge")};
+        ret->answer = bb_json_str(bb_json_get(answer, "status"));
+        ret->accepted = bb_str_is(ret->answer, "Accepted");
+        ret->timeout_ms = 60000;
+        ret->effects = effect;
+        ret->effect_count = bb_str_is(action, "Start") ? 1 : 0;
+        return BB_OK;
+}
+
 static BB_AWAIT bb_err disconnect(bb_tenant *tenant, bb_str station_id, bb_str reason)
 {
         struct meter *m = find(tenant, station_id);
@@ -347,7 +367,8 @@ static const struct bb_station_driver_ops driver_ops = {.size = sizeof(driver_op
                                                         .command = command,
                                                         .start = start,
                                                         .stop = stop,
-                                                        .disconnect = disconnect};
+                                                        .disconnect = disconnect,
+                                                        .effects = effects};
 
 static bb_err load(const struct bb_host *host, void **ret_self)
 {
