@@ -11,6 +11,7 @@
 #include "outbound.h"
 #include "shapes_security.h"
 
+#include <busbar/charging_profile.h>
 #include <strings.h>
 
 /* A station that is busy with its flash or its lock answers late. */
@@ -73,6 +74,17 @@ static bb_str check_keys(const void *message, bb_str *ret_path)
         return BB_NONE;
 }
 
+/* §5.11: a transaction that is to begin can have no other profile. */
+static bb_str check_start_profile(const void *message, bb_str *ret_path)
+{
+        const struct charging_profile *profile = ((const struct remote_start_req *)message)->charging_profile;
+
+        if (profile == NULL || profile->purpose == BB_PROFILE_TX)
+                return BB_NONE;
+        *ret_path = BB_STR("/chargingProfile/chargingProfilePurpose");
+        return BB_STR("must be TxProfile");
+}
+
 /* One line an action; what is left out: the tenant's timeout, the usual priority, nothing to mask or check, no effect
  * besides the answer. */
 #define COMMAND(action_, request_, answer_, ...)                                                                       \
@@ -97,7 +109,7 @@ static const struct command commands[] = {
                 .priority = BB_PRIORITY_READ, .check = check_diagnostics, .effects = effects_diagnostics),
         COMMAND("GetLocalListVersion", EmptyMessage, GetLocalListVersionAnswer, .priority = BB_PRIORITY_READ),
         COMMAND("RemoteStartTransaction", RemoteStartTransactionRequest, AcceptedRejectedAnswer,
-                .effects = effects_remote_start),
+                .check = check_start_profile, .effects = effects_remote_start),
         COMMAND("RemoteStopTransaction", RemoteStopTransactionRequest, AcceptedRejectedAnswer,
                 .priority = BB_PRIORITY_URGENT, .effects = effects_remote_stop),
         COMMAND("ReserveNow", ReserveNowRequest, ReserveNowAnswer, .effects = effects_reserve),
