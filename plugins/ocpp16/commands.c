@@ -10,6 +10,7 @@
 #include "ocpp16.h"
 #include "outbound.h"
 #include "shapes_security.h"
+#include "transfer.h"
 
 #include <busbar/charging_profile.h>
 #include <strings.h>
@@ -159,6 +160,7 @@ int32_t command_prepare(bb_str action, const bb_json *payload, const struct comm
         }
         if (payload == NULL)
                 payload = bb_json_new_object();
+        payload = transfer_draft(action, payload);
         message = bb_alloc(command->request->struct_size);
         err = bb_shape_decode(command->request, payload, message, &fault);
         if (err == BB_OK && command->check != NULL) {
@@ -260,15 +262,19 @@ BB_AWAIT bb_err command_run(struct station *st, const struct command *command, b
 {
         struct frame frame = {.type = 0};
         struct frame_fault fault = {.code = "GenericError"};
+        struct transfer_order transfer;
         bb_str id = bb_str_dup(station_id(st)); /* the station may be gone after the call */
         struct outgoing out = {.action = command->action,
-                               .payload = text,
                                .operation_id = order->operation_id,
                                .priority = order->priority,
                                .timeout_ms = order->timeout_ms,
                                .wait_ms = order->wait_ms};
         bb_err err;
 
+        err = transfer_begin(st, command, &text, &transfer, ret);
+        if (err < 0)
+                return err == BB_E_REJECTED ? BB_OK : err;
+        out.payload = text;
         if (out.priority == BB_PRIORITY_OF_ACTION)
                 out.priority = command->priority != 0 ? command->priority : BB_PRIORITY_USUAL;
         if (out.timeout_ms <= 0)
@@ -286,6 +292,7 @@ BB_AWAIT bb_err command_run(struct station *st, const struct command *command, b
         bb_log(BB_INFO, "ocpp.command", NULL, bb_kv_str("station", id), bb_kv_cstr("action", command->action),
                bb_kv_cstr("outcome", outcome_name(ret->outcome)), bb_kv_int("latency_ms", ret->latency_ms),
                bb_kv_str("error_code", ret->error_code));
+        transfer_ordered(&transfer, ret);
         keep_answer(st, command, text, ret);
         return BB_OK;
 }
