@@ -14,6 +14,10 @@
 #define BACKOFF_MAX_MS 2000
 #define CONNECT_MS 10000
 #define SETUP_PARAMS 3
+/* How long a session keeps its plans. Tables that are new may grow a hundredfold within a minute. */
+#define PLANS_MS 15000
+#define PLANS_YOUNG_MS 1000
+#define YOUNG_MS 60000
 
 static void on_io(evutil_socket_t fd, short what, void *arg);
 
@@ -375,6 +379,7 @@ int conn_send_segment(struct conn *c, struct segment *seg)
         list_append(&c->flying, &seg->link);
         if (c->flying_count++ == 0)
                 c->head_since_ms = time_mono_ms();
+        c->used = 1;
         seg->conn = c;
         seg->state = SEGMENT_SENT;
         seg->statements = NULL;
@@ -384,13 +389,35 @@ int conn_send_segment(struct conn *c, struct segment *seg)
         return 1;
 }
 
+/* A plan that was made while a table was nearly empty may read all of it, and the server keeps it until it counts the
+ * rows anew, after a minute at best. */
+static void forget_plans(struct conn *c, int64_t now)
+{
+        struct encoded e = plain_statement("discard plans");
+        struct segment *seg;
+
+        if (!c->used || c->held || now - c->planned_ms < (now - c->since_ms < YOUNG_MS ? PLANS_YOUNG_MS : PLANS_MS))
+                return;
+        seg = segment_new(&e, 1, NULL);
+        if (!conn_send_segment(c, seg)) {
+                segment_free(seg);
+                return;
+        }
+        c->planned_ms = now;
+        c->used = 0;
+}
+
 /* A server that neither answers nor closes: nothing takes longer than the statement_timeout of each statement. */
 void conn_tick(struct conn *c)
 {
-        int64_t most = (int64_t)pool.config.statement_timeout_ms * 2 + 15000;
+        int64_t most = (int64_t)pool.config.statement_timeout_ms * 2 + 15000, now = time_mono_ms();
 
-        if (c->state == CONN_READY && c->flying_count > 0 && time_mono_ms() - c->head_since_ms > most)
+        if (c->state != CONN_READY)
+                return;
+        if (c->flying_count > 0 && now - c->head_since_ms > most)
                 conn_break(c, "no answer");
+        else
+                forget_plans(c, now);
 }
 
 void conn_close(struct conn *c)

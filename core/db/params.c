@@ -16,6 +16,7 @@ enum {
         OID_TIMESTAMPTZ = 1184,
         OID_TIMESTAMPTZ_ARRAY = 1185,
         OID_UUID = 2950,
+        OID_UUID_ARRAY = 2951,
         OID_JSONB = 3802
 };
 
@@ -29,10 +30,13 @@ static const Oid type_of[] = {[BB_P_NULL] = 0,
                               [BB_P_UUID] = OID_UUID,
                               [BB_P_TEXT_ARRAY] = OID_TEXT_ARRAY,
                               [BB_P_INT_ARRAY] = OID_INT8_ARRAY,
-                              [BB_P_TIME_ARRAY] = OID_TIMESTAMPTZ_ARRAY};
+                              [BB_P_TIME_ARRAY] = OID_TIMESTAMPTZ_ARRAY,
+                              [BB_P_UUID_ARRAY] = OID_UUID_ARRAY};
 
 #define EPOCH_2000_MS INT64_C(946684800000)
 #define ARRAY_HEAD 20
+#define UUID_BYTES 16
+#define UUID_CHARS 36
 #define VALUE_MAX ((size_t)256 * 1024 * 1024)
 
 static char *put32(char *p, uint32_t v)
@@ -108,17 +112,10 @@ static int nibble(char c)
 }
 
 /* 8-4-4-4-12 digits, nothing else. */
-static bb_err value_of_uuid(bb_str s, struct value *ret)
+static bb_err put_uuid(char *p, bb_str s)
 {
-        char *p;
-
-        *ret = (struct value){.ptr = NULL};
-        if (s.ptr == NULL)
-                return BB_OK;
-        if (s.len != 36)
+        if (s.len != UUID_CHARS)
                 return BB_E_INVALID;
-        ret->ptr = p = arena_alloc(arena_current, 16);
-        ret->len = 16;
         for (size_t i = 0; i < s.len;) {
                 int high, low;
 
@@ -134,6 +131,18 @@ static bb_err value_of_uuid(bb_str s, struct value *ret)
                 *p++ = (char)(high * 16 + low);
         }
         return BB_OK;
+}
+
+static bb_err value_of_uuid(bb_str s, struct value *ret)
+{
+        char *p;
+
+        *ret = (struct value){.ptr = NULL};
+        if (s.ptr == NULL)
+                return BB_OK;
+        ret->ptr = p = arena_alloc(arena_current, UUID_BYTES);
+        ret->len = UUID_BYTES;
+        return put_uuid(p, s);
 }
 
 /* One dimension, from 1: dimensions, has NULLs, element type, length, lower bound; then length and bytes of each. */
@@ -181,6 +190,28 @@ static struct value value_of_texts(const bb_str *items, size_t count)
         return (struct value){.ptr = start, .len = (size_t)(p - start)};
 }
 
+static bb_err value_of_uuids(const bb_str *items, size_t count, struct value *ret)
+{
+        char *start = arena_alloc(arena_current, ARRAY_HEAD + count * (4 + UUID_BYTES)), *p;
+        int has_null = 0;
+
+        for (size_t i = 0; i < count; i++)
+                has_null |= items[i].ptr == NULL;
+        p = array_head(start, count, has_null, OID_UUID);
+        for (size_t i = 0; i < count; i++) {
+                p = put32(p, items[i].ptr == NULL ? UINT32_MAX : UUID_BYTES);
+                if (items[i].ptr == NULL)
+                        continue;
+                if (items[i].len == UUID_BYTES)
+                        memcpy(p, items[i].ptr, UUID_BYTES);
+                else
+                        TRY(put_uuid(p, items[i]));
+                p += UUID_BYTES;
+        }
+        *ret = (struct value){.ptr = start, .len = (size_t)(p - start)};
+        return BB_OK;
+}
+
 static bb_err value_of(const struct bb_param *p, struct value *ret)
 {
         static const char empty[1];
@@ -218,6 +249,8 @@ static bb_err value_of(const struct bb_param *p, struct value *ret)
         case BB_P_TIME_ARRAY:
                 *ret = value_of_numbers(p->array, p->count, OID_TIMESTAMPTZ);
                 return BB_OK;
+        case BB_P_UUID_ARRAY:
+                return value_of_uuids(p->array, p->count, ret);
         default:
                 return BB_E_INVALID;
         }

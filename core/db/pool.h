@@ -75,13 +75,14 @@ struct conn {
         int32_t up;      /* counted in pool.ready */
         int32_t goodbye; /* the server said that it ends the session: what it had not begun was not done */
         int32_t over;    /* the server said the last word; libpq makes up answers for what follows */
-        int32_t reserved;
+        int32_t used;    /* since its plans were forgotten */
         PGconn *pg;
         struct event *io;    /* of the socket */
         struct event *timer; /* reconnect, or the limit of connecting */
         int32_t io_what;
         int32_t backoff_ms;
         int64_t since_ms;   /* of the state */
+        int64_t planned_ms; /* since when its plans are */
         int64_t attempt;    /* number of this try to connect */
         char *why;          /* it broke */
         struct list flying; /* struct segment, oldest first */

@@ -66,6 +66,29 @@ static void do_values(void *arg)
         assert_int_equal(bb_row_int(rows, 0, 0, -1), 0);
 }
 
+static void do_uuids(void *arg)
+{
+        const bb_str uuids[] = {BB_STR("018F0000-0000-7000-8000-0000000000ff"), BB_STR("0123456789abcdef"), BB_NONE};
+        const bb_str wrong[] = {BB_STR("018f0000-0000-7000-8000_0000000000ff")}, shorter[] = {BB_STR("018f")};
+        bb_rows *rows;
+
+        (void)arg;
+        assert_int_equal(bb_db_query(&rows, "select unnest($1)::text", BB_UUID_ARRAY(uuids, 3)), BB_OK);
+        assert_true(bb_str_is(bb_row_str(rows, 0, 0), "018f0000-0000-7000-8000-0000000000ff"));
+        assert_true(bb_str_is(bb_row_str(rows, 1, 0), "30313233-3435-3637-3839-616263646566"));
+        assert_true(bb_row_is_null(rows, 2, 0));
+        assert_int_equal(bb_db_query(&rows, "select count(*) from unnest($1)", BB_UUID_ARRAY(uuids, 0)), BB_OK);
+        assert_int_equal(bb_row_int(rows, 0, 0, -1), 0);
+        assert_int_equal(bb_db_query(&rows, "select unnest($1)", BB_UUID_ARRAY(wrong, 1)), BB_E_INVALID);
+        assert_int_equal(bb_db_query(&rows, "select unnest($1)", BB_UUID_ARRAY(shorter, 1)), BB_E_INVALID);
+}
+
+static void uuids_are_text_or_bytes(void **state)
+{
+        (void)state;
+        in_task(&nord, do_uuids, NULL);
+}
+
 static void values_travel_both_ways(void **state)
 {
         (void)state;
@@ -370,6 +393,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(values_travel_both_ways),
+                cmocka_unit_test(uuids_are_text_or_bytes),
                 cmocka_unit_test(times_are_exact),
                 cmocka_unit_test(null_parameters_of_any_type),
                 cmocka_unit_test(tenants_see_only_their_own),

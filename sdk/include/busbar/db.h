@@ -17,16 +17,18 @@
 
 enum {
         BB_P_NULL = 0,
-        BB_P_TEXT = 1,       /* str; NULL ptr is SQL NULL */
-        BB_P_INT = 2,        /* num, as bigint */
-        BB_P_BOOL = 3,       /* num */
-        BB_P_TIME = 4,       /* num, epoch milliseconds, as timestamptz */
-        BB_P_JSON = 5,       /* str, as jsonb */
-        BB_P_BYTES = 6,      /* str, as bytea */
-        BB_P_UUID = 7,       /* str, as uuid */
-        BB_P_TEXT_ARRAY = 8, /* array of bb_str, count; NULL ptr is a NULL element */
-        BB_P_INT_ARRAY = 9,  /* array of int64_t */
-        BB_P_TIME_ARRAY = 10 /* array of int64_t epoch milliseconds */
+        BB_P_TEXT = 1,        /* str; NULL ptr is SQL NULL */
+        BB_P_INT = 2,         /* num, as bigint */
+        BB_P_BOOL = 3,        /* num */
+        BB_P_TIME = 4,        /* num, epoch milliseconds, as timestamptz */
+        BB_P_JSON = 5,        /* str, as jsonb */
+        BB_P_BYTES = 6,       /* str, as bytea */
+        BB_P_UUID = 7,        /* str, as uuid */
+        BB_P_TEXT_ARRAY = 8,  /* array of bb_str, count; NULL ptr is a NULL element */
+        BB_P_INT_ARRAY = 9,   /* array of int64_t */
+        BB_P_TIME_ARRAY = 10, /* array of int64_t epoch milliseconds */
+        BB_P_UUID_ARRAY =
+                11 /* array of bb_str: 36 characters, or the 16 bytes themselves; NULL ptr is a NULL element */
 };
 
 struct bb_param {
@@ -55,6 +57,7 @@ struct bb_param {
 #define BB_TEXT_ARRAY(a, n) ((struct bb_param){.kind = BB_P_TEXT_ARRAY, .array = (a), .count = (n)})
 #define BB_INT_ARRAY(a, n) ((struct bb_param){.kind = BB_P_INT_ARRAY, .array = (a), .count = (n)})
 #define BB_TIME_ARRAY(a, n) ((struct bb_param){.kind = BB_P_TIME_ARRAY, .array = (a), .count = (n)})
+#define BB_UUID_ARRAY(a, n) ((struct bb_param){.kind = BB_P_UUID_ARRAY, .array = (a), .count = (n)})
 
 /* One statement with its parameters. `sql` must be a constant: it is prepared once per connection and found again by
  * its address. Parameters are copied when the statement is sent, so they may be temporaries of the caller. */
