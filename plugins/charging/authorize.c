@@ -71,10 +71,9 @@ static BB_AWAIT bb_err authorize_round(struct charging *c, struct report *const 
                 item->result = BB_E_CONFLICT;
         }
         TRY(bb_db_query(&rows,
-                        "select " TOKEN_COLUMNS
-                        ", i.n from unnest($1::text[], $2::bigint[], $3::text[]) with ordinality"
-                        " as i (station_id, epoch, token_uid, n) join charging.station s"
-                        " on s.station_id = i.station_id and s.epoch = i.epoch" TOKEN_JOIN("i.token_uid"),
+                        "select " TOKEN_COLUMNS ", i.n from (select *, lower(token_uid collate \"C\") as token_key"
+                        " from unnest($1::text[], $2::bigint[], $3::text[]) with ordinality"
+                        " as u (station_id, epoch, token_uid, n) offset 0) i" STATION_JOIN TOKEN_JOIN,
                         BB_TEXT_ARRAY(stations, count), BB_INT_ARRAY(epochs, count), BB_TEXT_ARRAY(tokens, count)));
         for (size_t row = 0; row < bb_rows_count(rows); row++) {
                 int64_t n = bb_row_int(rows, row, TOKEN_COLUMN_COUNT, 0);

@@ -188,6 +188,7 @@ static void state_free(struct charging *c)
         presence_free(&c->presence);
         session_cache_close(c);
         operations_close(c);
+        sample_kinds_close(c);
         limiter_free(&c->wrong_passwords);
         limiter_free(&c->attempt_records);
         limiter_free(&c->attempt_records_all);
@@ -273,6 +274,7 @@ static BB_AWAIT bb_err tenant_start(void *self, bb_tenant *tenant, const void *c
         presence_init(&c->presence, salt);
         session_cache_open(c);
         operations_open(c);
+        sample_kinds_open(c);
         limits_init(c, salt);
         err = state_start(c, salt);
         if (err < 0) {

@@ -51,7 +51,8 @@ struct charging {
         int64_t reservation_due_ms;   /* when one expires, or when to look again */
         int64_t numbers[NUMBERS_MAX]; /* drawn from the sequence, not yet used; the last ones */
         size_t number_count;
-        struct session_cache *sessions; /* sample.c */
+        struct session_cache *sessions; /* session_cache.c */
+        struct sample_kinds *kinds;     /* sample_kind.c */
         int64_t leases_ms;              /* since when our lease could be renewed in time, monotonic; 0: not now */
         char node[40];                  /* names our lease */
         struct operations *operations;  /* operation.h */
@@ -85,7 +86,8 @@ bb_str time_or_none(int64_t ms); /* RFC 3339 for JSON; BB_NONE for 0 */
 /* What a station wrote, made fit to store: at most `max` bytes, what is no character becomes '?'. BB_NONE stays
  * BB_NONE. */
 bb_str report_text(bb_str, size_t max);
-/* A uid as the columns *_key have it. */
+/* A uid as the columns *_key have it. Not for comparing columns: see "Many keys in one statement" in core/db/README.md.
+ */
 #define LOWER(expression) "lower(" expression " collate \"C\")"
 
 /* 1 to 1000. */
@@ -194,13 +196,18 @@ BB_AWAIT bb_err charging_reservation_gone(bb_str station_id, int64_t id, bb_str 
 /* attempt.c: writes down that a connection was refused, and why. Trouble in doing so is logged, not returned. */
 BB_AWAIT void attempt_record(struct charging *, const struct bb_admit *, const struct bb_admitted *, int64_t count);
 
-/* authorize.c: a statement that has TOKEN_JOIN with the token's uid as its parameter selects TOKEN_COLUMNS, from which
- * the verdict is read. `open_sessions`: the token's others, -1 when their number does not matter. */
+/* authorize.c: a statement that has TOKEN_JOIN, with the token's key in i.token_key, selects TOKEN_COLUMNS,
+ * from which the verdict is read. `open_sessions`: the token's others, -1 when their number does not matter. */
 #define TOKEN_COLUMNS "t.uid, t.status, t.parent_uid, t.expires_at, t.max_open_sessions, p.status, p.expires_at"
 #define TOKEN_COLUMN_COUNT 7
-#define TOKEN_JOIN(uid)                                                                                                \
-        " left join charging.token t on t.uid_key = " LOWER(                                                           \
-                uid) " left join charging.token p on p.uid_key = lower(t.parent_uid)"
+#define TOKEN_JOIN                                                                                                     \
+        " left join lateral (select *, lower(parent_uid) as parent_key from charging.token"                            \
+        " where uid_key = i.token_key offset 0) t on true"                                                             \
+        " left join lateral (select * from charging.token where uid_key = t.parent_key offset 0) p on true"
+/* The station named i.station_id, if the connection i.epoch is still its own. */
+#define STATION_JOIN                                                                                                   \
+        " join lateral (select * from charging.station where station_id = i.station_id and epoch = i.epoch offset 0) " \
+        "st on true"
 struct bb_authorization token_verdict(const struct charging *, const bb_rows *, size_t row, size_t column,
                                       int64_t open_sessions);
 
@@ -258,18 +265,27 @@ struct sample_item {
         struct reading reading;
         bb_err result; /* BB_E_CONFLICT: the connection is no longer the station's */
 };
+/* Locks the sessions in one order, everywhere the same, before any of them is updated: no two writers wait in a circle.
+ */
+#define LOCK_SESSIONS(ids)                                                                                             \
+        "select 1 from (select id from unnest(" ids ") as u (id) order by id) i cross join lateral"                    \
+        " (select 1 from charging.session where session_id = i.id offset 0 for no key update) s"
 #define NIL_UUID BB_STR("00000000-0000-0000-0000-000000000000")
 #define LAST_UUID BB_STR("ffffffff-ffff-ffff-ffff-ffffffffffff")
 #define SAMPLES_MAX 10000     /* in one report */
 #define VALUE_BYTES_MAX 65536 /* signed meter data is long */
-bb_str as_uuid(const uint8_t bytes[16]);
-/* The statement that stores the samples of these items and brings their sessions up to date. */
-struct bb_stmt sample_stmt(struct sample_item *const *, size_t count);
 void sample_item_init(struct sample_item *, const struct bb_station_ref *, bb_str session_id, int64_t connector_id,
                       const struct bb_sample *, size_t count);
 bb_json *samples_json(const struct bb_sample *, size_t count);
+/* sample_store.c: the statement that stores the samples of these items and brings their sessions up to date. */
+BB_AWAIT bb_err sample_stmt(struct charging *, struct sample_item *const *, size_t count, struct bb_stmt *ret);
 bb_err samples_start(struct charging *);
 BB_AWAIT void samples_stop(struct charging *);
+/* sample_kind.c: the numbers of the kinds of all samples of the items, in their order. Those that are new are stored,
+ * and stay whatever becomes of the samples. */
+BB_AWAIT bb_err sample_kinds_of(struct charging *, struct sample_item *const *, size_t count, int64_t *ret_ids);
+void sample_kinds_open(struct charging *);
+void sample_kinds_close(struct charging *);
 /* session_cache.c */
 void session_cache_open(struct charging *);
 void session_cache_close(struct charging *);
@@ -320,8 +336,7 @@ extern const char review_unmetered[];
 const char *end_doubt(const struct ending *, const char *clock_doubt, int64_t next_meter_wh);
 /* Its stop may still come: it is open, or ends by a rule or an operator and has no account. */
 int session_awaits_stop(const struct bb_session *);
-#define AWAITS_STOP(s)                                                                                                 \
-        "(" s ".state in (0, 3) or (" s ".state = 2 and " s ".end_received_at is null and " s ".settled_at is null))"
+#define AWAITS_STOP "(s.state in (0, 3) or (s.state = 2 and s.end_received_at is null and s.settled_at is null))"
 #define EVENTS_AN_END 4
 /* The accounts of those without a doubt; 0: of none. */
 int accounts_stmt(const struct ending *, size_t count, struct bb_stmt *ret);

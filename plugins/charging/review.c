@@ -22,6 +22,12 @@ int review_event(struct charging *c, bb_str station_id, bb_str session_id, const
         return 1;
 }
 
+static bb_str as_uuid(const uint8_t b[16])
+{
+        return bb_print("%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1], b[2], b[3],
+                        b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+}
+
 static bb_str report_digest(const struct aside *a, bb_str raw)
 {
         uint8_t digest[32];

@@ -55,9 +55,9 @@ int session_awaits_stop(const struct bb_session *s)
 static const char account_sql[] =
         "insert into charging.cdr (cdr_id, session_id, station_id, location_id, token_uid, connector_id, started_at,"
         " ended_at, energy_wh, duration_s, created_at)"
-        " select x.cdr_id::uuid, x.session_id::uuid, x.station_id, x.location_id, x.token_uid, x.connector_id,"
+        " select x.cdr_id, x.session_id, x.station_id, x.location_id, x.token_uid, x.connector_id,"
         " x.started_at, x.ended_at, x.energy_wh, x.duration_s, x.created_at"
-        " from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::timestamptz[],"
+        " from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::timestamptz[],"
         " $8::timestamptz[], $9::bigint[], $10::bigint[], $11::timestamptz[])"
         " as x (cdr_id, session_id, station_id, location_id, token_uid, connector_id, started_at, ended_at, energy_wh,"
         " duration_s, created_at)";
@@ -93,8 +93,8 @@ int accounts_stmt(const struct ending *endings, size_t count, struct bb_stmt *re
                 k[DURATIONS][n] = (e->at_ms - s->started_ms) / 1000;
                 k[CREATED][n++] = e->received_ms;
         }
-        p[0] = BB_TEXT_ARRAY(t[CDRS], n);
-        p[1] = BB_TEXT_ARRAY(t[SESSIONS], n);
+        p[0] = BB_UUID_ARRAY(t[CDRS], n);
+        p[1] = BB_UUID_ARRAY(t[SESSIONS], n);
         p[2] = BB_TEXT_ARRAY(t[STATIONS], n);
         p[3] = BB_TEXT_ARRAY(t[LOCATIONS], n);
         p[4] = BB_TEXT_ARRAY(t[TOKENS], n);

@@ -97,8 +97,10 @@ BB_AWAIT bb_err charging_session_sample_list(bb_str id, int64_t after_index, siz
                 return BB_E_NOT_FOUND;
         const struct bb_stmt stmts[] = {
                 BB_STMT("select 1 from charging.session where session_id = $1", BB_UUID(id)),
-                BB_STMT("select at, measurand, phase, location, context, unit, format, value from charging.sample"
-                        " where session_id = $1 order by at, digest offset $2 limit $3",
+                BB_STMT("select s.at, k.measurand, k.phase, k.location, k.context, k.unit, k.format, s.value"
+                        " from (select at, digest, kind_id, value from charging.sample where session_id = $1"
+                        " order by at, digest offset $2 limit $3) s join charging.sample_kind k using (kind_id)"
+                        " order by s.at, s.digest",
                         BB_UUID(id), BB_INT(skip), BB_INT(list_limit(limit))),
         };
 

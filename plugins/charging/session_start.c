@@ -64,28 +64,21 @@ static struct start normal(struct charging *c, const struct bb_station_ref *who,
 }
 
 /* Selects for each start by a connection that is its station's: its number (from 1), and what is known. */
-#define SAME_CONNECTOR "o.station_id = i.station_id and o.connector_id = i.connector_id"
+#define SAME_CONNECTOR "station_id = i.station_id and connector_id = i.connector_id"
 static const char facts_sql[] =
-        "select " TOKEN_COLUMNS ", i.n, s.location_id,"
-        " case when t.max_open_sessions > 0 then (select count(*) from charging.session o where o.token_key = " LOWER(
-                "i.token_uid") " and o.state = 0 and o.review is null and not (" SAME_CONNECTOR ")) else 0 end,"
-                               " (select count(*) from charging.session o where " SAME_CONNECTOR
-                               " and o.state = 0 and o.review is null),"
-                               " not exists (select from charging.connector o where " SAME_CONNECTOR "),"
-                               " e.session_id::text, e.transaction_id, e.auth_status, e.parent_uid,"
-                               " exists (select from charging.reservation r where r.station_id = i.station_id"
-                               " and r.state in (0, 1))"
-                               " from unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::timestamptz[],"
-                               " $6::bigint[]) with ordinality"
-                               " as i (station_id, epoch, token_uid, connector_id, at, meter_wh, n)"
-                               " join charging.station s on s.station_id = i.station_id and s.epoch = "
-                               "i.epoch" TOKEN_JOIN(
-                                       "i.token_uid") " left join charging.session e on e.station_id = i.station_id"
-                                                      " and e.connector_id = i.connector_id and e.token_key = " LOWER(
-                                                              "i.token_uid") " and coalesce(e.start_told_at, "
-                                                                             "e.started_at) = i.at"
-                                                                             " and e.meter_start_wh = i.meter_wh"
-                                                                             " order by i.n";
+        "select " TOKEN_COLUMNS ", i.n, st.location_id,"
+        " case when t.max_open_sessions > 0 then (select count(*) from charging.session where token_key = i.token_key"
+        " and state = 0 and review is null and not (" SAME_CONNECTOR ")) else 0 end,"
+        " (select count(*) from charging.session where " SAME_CONNECTOR " and state = 0 and review is null),"
+        " not exists (select from charging.connector where " SAME_CONNECTOR "),"
+        " e.session_id::text, e.transaction_id, e.auth_status, e.parent_uid,"
+        " exists (select from charging.reservation where station_id = i.station_id and state in (0, 1))"
+        " from (select *, lower(token_uid collate \"C\") as token_key from unnest($1::text[], $2::bigint[], $3::text[],"
+        " $4::bigint[], $5::timestamptz[], $6::bigint[]) with ordinality"
+        " as u (station_id, epoch, token_uid, connector_id, at, meter_wh, n) offset 0) i" STATION_JOIN TOKEN_JOIN
+        " left join lateral (select * from charging.session where " SAME_CONNECTOR " and token_key = i.token_key"
+        " and coalesce(start_told_at, started_at) = i.at and meter_start_wh = i.meter_wh offset 0) e on true"
+        " order by i.n";
 enum {
         N = TOKEN_COLUMN_COUNT,
         LOCATION,
@@ -287,16 +280,16 @@ static const char insert_sql[] =
         "insert into charging.session (session_id, station_id, connector_id, transaction_id, location_id, token_uid,"
         " parent_uid, started_at, start_told_at, start_received_at, meter_start_wh, reservation_id, auth_status, "
         "review)"
-        " select x.session_id::uuid, x.station_id, x.connector_id, x.transaction_id, x.location_id, x.token_uid,"
+        " select x.session_id, x.station_id, x.connector_id, x.transaction_id, x.location_id, x.token_uid,"
         " x.parent_uid, x.started_at, nullif(x.told_at, x.started_at), x.received_at, x.meter_wh, "
         "nullif(x.reservation_id, 0), x.auth_status, x.review"
-        " from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[],"
+        " from unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[],"
         " $8::timestamptz[], $9::timestamptz[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[],"
         " $16::timestamptz[])"
         " as x (session_id, station_id, connector_id, transaction_id, location_id, token_uid, parent_uid, started_at,"
         " received_at, meter_wh, reservation_id, auth_status, review, told_at)"
-        " where (select count(*) from unnest($2::text[], $14::bigint[]) as k (station_id, epoch)"
-        " join charging.station s on s.station_id = k.station_id and s.epoch = k.epoch) = $15";
+        " where (select count(*) from unnest($2::text[], $14::bigint[]) as i (station_id, epoch)" STATION_JOIN
+        ") = $15";
 
 static struct bb_stmt insert_stmt(const struct fresh *fresh, size_t count)
 {
@@ -330,7 +323,7 @@ static struct bb_stmt insert_stmt(const struct fresh *fresh, size_t count)
                 k[EPOCHS][i] = s->who->epoch;
                 k[TOLD][i] = s->told_ms;
         }
-        p[0] = BB_TEXT_ARRAY(t[SESSIONS], count);
+        p[0] = BB_UUID_ARRAY(t[SESSIONS], count);
         p[1] = BB_TEXT_ARRAY(t[STATIONS], count);
         p[2] = BB_INT_ARRAY(k[CONNECTORS], count);
         p[3] = BB_INT_ARRAY(k[TRANSACTIONS], count);
@@ -365,7 +358,7 @@ static size_t places(const struct fresh *fresh, size_t count, int (*wants)(const
         }
         p[0] = BB_TEXT_ARRAY(stations, n);
         p[1] = BB_INT_ARRAY(connectors, n);
-        p[2] = BB_TEXT_ARRAY(sessions, n);
+        p[2] = BB_UUID_ARRAY(sessions, n);
         return n;
 }
 
@@ -381,8 +374,8 @@ static int wants_overlap(const struct fresh *f)
 
 #define OVERLAPPED                                                                                                     \
         " s.station_id = k.station_id and s.connector_id = k.connector_id and s.state = 0 and s.review is null"        \
-        " and s.session_id <> k.session_id::uuid"
-#define PLACES "unnest($1::text[], $2::bigint[], $3::text[]) as k (station_id, connector_id, session_id)"
+        " and s.session_id <> k.session_id"
+#define PLACES "unnest($1::text[], $2::bigint[], $3::uuid[]) as k (station_id, connector_id, session_id)"
 
 static BB_AWAIT bb_err sessions_write(struct charging *c, const struct fresh *fresh, size_t count)
 {

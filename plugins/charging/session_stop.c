@@ -76,11 +76,11 @@ static BB_AWAIT bb_err keep_aside(struct charging *c, const struct stop *s, cons
 /* Selects for each stop by a connection that is its station's: its number (from 1), and what is known. */
 static const char facts_sql[] =
         "select " SESSION_COLUMNS ", " TOKEN_COLUMNS ", i.n,"
-        " " NEXT_METER_COLUMN " from unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[]) with ordinality"
-        " as i (station_id, epoch, transaction_id, token_uid, n)"
-        " join charging.station st on st.station_id = i.station_id and st.epoch = i.epoch"
-        " left join charging.session s on s.transaction_id = i.transaction_id and s.station_id = "
-        "i.station_id" TOKEN_JOIN("i.token_uid") " order by i.n";
+        " " NEXT_METER_COLUMN " from (select *, lower(token_uid collate \"C\") as token_key"
+        " from unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[]) with ordinality"
+        " as u (station_id, epoch, transaction_id, token_uid, n) offset 0) i" STATION_JOIN
+        " left join lateral (select * from charging.session where transaction_id = i.transaction_id"
+        " and station_id = i.station_id offset 0) s on true" TOKEN_JOIN " order by i.n";
 enum { TOKEN = SESSION_COLUMN_COUNT, N = TOKEN + TOKEN_COLUMN_COUNT, NEXT_METER };
 
 static BB_AWAIT bb_err facts_select(struct report *const *reports, size_t count, bb_rows **ret)
@@ -176,28 +176,24 @@ static BB_AWAIT bb_err facts_read(const struct charging *c, struct report *const
 /* Locks the sessions in the order that samples keep to as well. */
 static struct bb_stmt lock_stmt(const struct bb_param *sessions)
 {
-        return (struct bb_stmt){.sql = "select 1 from charging.session where session_id = any ($1::text[]::uuid[])"
-                                       " order by session_id for no key update",
-                                .params = sessions,
-                                .param_count = 1};
+        return (struct bb_stmt){.sql = LOCK_SESSIONS("$1::uuid[]"), .params = sessions, .param_count = 1};
 }
 
 /* All of them or none: when a session was ended, or a connection replaced, since the reading the group is read again.
  */
 static const char end_sql[] =
-        "update charging.session s set state = x.state, ended_at = x.ended_at,"
+        "with x as materialized (select u.*, o.place from unnest($1::uuid[], $2::bigint[], $3::timestamptz[],"
+        "  $4::timestamptz[], $5::bigint[], $6::bigint[], $7::text[], $8::text[], $9::text[], $13::timestamptz[])"
+        "  as u (session_id, state, ended_at, received_at, meter_wh, energy_wh, reason, token_uid, review, told_at)"
+        "  cross join lateral (select s.ctid as place from charging.session s where s.session_id = u.session_id"
+        "  and " AWAITS_STOP " offset 0) o limit $12)"
+        " update charging.session s set state = x.state, ended_at = x.ended_at,"
         " end_told_at = nullif(x.told_at, x.ended_at), end_received_at = x.received_at,"
         " meter_stop_wh = x.meter_wh, energy_wh = x.energy_wh, power_w = 0, stop_reason = x.reason,"
         " stop_token_uid = x.token_uid, review = x.review, version = s.version + 1"
-        " from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::timestamptz[], $5::bigint[], $6::bigint[],"
-        " $7::text[], $8::text[], $9::text[], $13::timestamptz[])"
-        " as x (session_id, state, ended_at, received_at, meter_wh, energy_wh, reason, token_uid, review, told_at)"
-        " where s.session_id = x.session_id::uuid and " AWAITS_STOP(
-                "s") " and (select count(*) from unnest($1::text[], $10::text[], $11::bigint[]) as k (session_id, "
-                     "station_id, epoch)"
-                     " join charging.session o on o.session_id = k.session_id::uuid and " AWAITS_STOP(
-                             "o") " join charging.station st on st.station_id = k.station_id and st.epoch = k.epoch) = "
-                                  "$12";
+        " from x where s.ctid = x.place"
+        " and (select count(*) from x join unnest($1::uuid[], $10::text[], $11::bigint[])"
+        " as i (session_id, station_id, epoch) using (session_id)" STATION_JOIN ") = $12";
 
 static struct bb_stmt end_stmt(const struct ending *endings, size_t count)
 {
@@ -227,7 +223,7 @@ static struct bb_stmt end_stmt(const struct ending *endings, size_t count)
                 k[EPOCHS][i] = e->who->epoch;
                 k[TOLD][i] = e->told_ms;
         }
-        p[0] = BB_TEXT_ARRAY(t[SESSIONS], count);
+        p[0] = BB_UUID_ARRAY(t[SESSIONS], count);
         p[1] = BB_INT_ARRAY(k[STATES], count);
         p[2] = BB_TIME_ARRAY(k[ENDED], count);
         p[3] = BB_TIME_ARRAY(k[RECEIVED], count);
@@ -253,8 +249,9 @@ static struct bb_stmt events_stmt(struct charging *c, const struct ending *endin
         return bb_event_list_stmt(events, n);
 }
 
-/* The last samples of those that brought some. 0: there are none. */
-static int samples_stmt(const struct ending *endings, size_t count, struct bb_stmt *ret)
+/* The last samples of those that brought some; *ret_count stays 0 when there are none. */
+static BB_AWAIT bb_err samples_stmt(struct charging *c, const struct ending *endings, size_t count, struct bb_stmt *ret,
+                                    size_t *ret_count)
 {
         struct sample_item *items = BB_NEW_ARRAY(struct sample_item, count + 1);
         struct sample_item **list = BB_NEW_ARRAY(struct sample_item *, count + 1);
@@ -270,9 +267,10 @@ static int samples_stmt(const struct ending *endings, size_t count, struct bb_st
                 list[n] = &items[n];
                 n++;
         }
-        if (n > 0)
-                *ret = sample_stmt(list, n);
-        return n > 0;
+        if (n == 0)
+                return BB_OK;
+        ++*ret_count;
+        return sample_stmt(c, list, n, ret);
 }
 
 /* BB_E_NOT_FOUND, BB_E_EXISTS: one of the sessions awaits no stop any more (its account may be what exists then), or
@@ -284,7 +282,7 @@ static BB_AWAIT bb_err sessions_end(struct charging *c, const struct ending *end
 
         stmts[n++] = lock_stmt(end.params);
         /* The samples come first: after the end they would count as late. */
-        n += (size_t)samples_stmt(endings, count, &stmts[n]);
+        TRY(samples_stmt(c, endings, count, &stmts[n], &n));
         stmts[n++] = end;
         n += (size_t)accounts_stmt(endings, count, &stmts[n]);
         stmts[n++] = events_stmt(c, endings, count);

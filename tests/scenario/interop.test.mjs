@@ -84,7 +84,7 @@ test('strict: money is stored although something else in its message is wrong', 
   assert.equal(items.length, 1);
   assert.equal(items[0].energy_wh, 1000);
   assert.equal(items[0].stop_reason, 'Other');
-  const stored = busbar.sql("select measurand, location, unit, value from charging.sample where station_id = 'S2' order by measurand");
+  const stored = busbar.sql("select measurand, location, unit, value from charging.sample join charging.sample_kind using (tenant_id, kind_id) where station_id = 'S2' order by measurand");
   assert.deepEqual(stored, [['Energy.Active.Import.Register', 'Outlet', 'Wh', '600'], ['Frequency', 'Outlet', 'Hz', '50.01'], ['Vendor.Magic', 'Roof', 'x', '7']]);
   await until('the report to be written at the disconnect', async () => {
     const { repairs } = await report('strict', 'S2');

@@ -21,7 +21,7 @@
  * test-sources: plugins/charging/session_list.c plugins/charging/session_plausible.c plugins/charging/session_read.c
  * test-sources: plugins/charging/session_start.c plugins/charging/session_stop.c plugins/charging/station.c
  * test-sources: plugins/charging/station_link.c plugins/charging/text.c plugins/charging/token.c
- * test-sources: plugins/charging/transaction_id.c
+ * test-sources: plugins/charging/sample_kind.c plugins/charging/sample_store.c plugins/charging/transaction_id.c
  * test-includes: plugins/charging
  */
 #include "charging_fixture.h"
@@ -248,6 +248,9 @@ static void do_samples(void *arg)
         assert_int_equal(ops.session_sample_list(started.session_id, 1, 2, &list, &count), BB_OK);
         assert_int_equal(count, 1);
         assert_true(bb_str_is(list[0].value, "200"));
+        assert_true(bb_str_is(list[0].measurand, "Energy.Active.Import.Register") && bb_str_is(list[0].unit, "Wh"));
+        assert_int_equal(rows_of("charging.sample_kind", "measurand = 'Energy.Active.Import.Register' and unit = 'Wh'"),
+                         1);
 
         /* Another station's transaction, one that nobody has, one that cannot be: kept aside, each once. */
         assert_int_equal(ops.session_samples(&other, 1, started.transaction_id, samples, 2), BB_OK);

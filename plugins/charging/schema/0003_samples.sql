@@ -1,3 +1,19 @@
+-- What samples are of, each combination once: what follows repeats a number instead of six texts. Rows are never changed
+-- or deleted, since they are remembered outside.
+create table charging.sample_kind (
+        tenant_id text collate "C" not null,
+        kind_id   integer not null generated always as identity,
+        measurand text collate "C" not null,
+        phase     text collate "C" not null,
+        location  text collate "C" not null,
+        context   text collate "C" not null,
+        unit      text collate "C" not null,
+        format    text collate "C" not null,
+        primary key (tenant_id, kind_id),
+        unique (tenant_id, measurand, phase, location, context, unit, format)
+);
+select core.tenant_protect('charging.sample_kind');
+
 -- Samples, by month of the station's own time: the same sample sent again meets its own key in the same partition. The
 -- default partition takes what lies outside the months made so far: clocks that stand at 1970 or run ahead by years.
 -- Partitions are reached through charging.sample alone.
@@ -7,16 +23,11 @@ create table charging.sample (
         tenant_id    text collate "C" not null,
         session_id   uuid not null,
         at           timestamptz not null,
-        digest       uuid not null,
-        station_id   text collate "C" not null,
-        connector_id bigint not null,
         received_at  timestamptz not null,
-        measurand    text not null,
-        phase        text not null,
-        location     text not null,
-        context      text not null,
-        unit         text not null,
-        format       text not null,
+        digest       uuid not null,
+        connector_id bigint not null,
+        kind_id      integer not null,
+        station_id   text collate "C" not null,
         value        text not null,
         primary key (tenant_id, session_id, at, digest)
 ) partition by range (at);
