@@ -109,8 +109,9 @@ static BB_AWAIT bb_err parties_read(const struct charging *c, struct bb_reservat
         bb_rows *rows;
 
         TRY(bb_db_query(&rows,
-                        "select " TOKEN_COLUMNS
-                        ", s.driver from charging.station s" TOKEN_JOIN("$2") " where s.station_id = $1",
+                        "select " TOKEN_COLUMNS ", s.driver from charging.station s"
+                        " cross join (select lower($2 collate \"C\") as token_key offset 0) i" TOKEN_JOIN
+                        " where s.station_id = $1",
                         BB_TEXT(r->station_id), BB_TEXT(r->token_uid)));
         if (bb_rows_count(rows) == 0)
                 return BB_E_NOT_FOUND;

@@ -67,11 +67,13 @@ static int64_t edge(const int64_t *values, size_t count, int32_t latest)
 }
 
 /* Not waited for by anybody, so the server need not wait for its disk either. A batch that was committed without our
- * knowing meets its own keys. */
+ * knowing meets its own keys. Rows are found one by one: a join of another kind would read all of the station's month.
+ */
 static BB_AWAIT bb_err run_batch(const struct columns *c, const struct columns *patch)
 {
         const struct bb_stmt stmts[] = {
-                BB_STMT("select set_config('synchronous_commit', 'off', true)"),
+                BB_STMT("select set_config('synchronous_commit', 'off', true),"
+                        " set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"),
                 BB_STMT("insert into ocpp16.message (station_id, at, id, epoch, outgoing, type, action, message_id,"
                         " connector_id, payload, bytes, cut, verdict, latency_us, pair_id)"
                         " select s, at, id, epoch, outgoing <> 0, type, action, message_id, nullif(connector, -1),"
