@@ -105,8 +105,8 @@ function check(lines) {
   }
   assert.deepEqual([...stops.keys()].filter((id) => !starts.has(id)), []);
   const stored = new Map();
-  for (const row of busbar.sql(`select s.transaction_id, ${time('p.at')}, p.measurand, p.phase, p.context, p.value, count(*)
-      from charging.sample p join charging.session s using (tenant_id, session_id) group by 1, 2, 3, 4, 5, 6`)) {
+  for (const row of busbar.sql(`select s.transaction_id, ${time('p.at')}, k.measurand, k.phase, k.context, p.value, count(*)
+      from charging.sample p join charging.session s using (tenant_id, session_id) join charging.sample_kind k using (tenant_id, kind_id) group by 1, 2, 3, 4, 5, 6`)) {
     stored.set(sampleKey(...row.slice(0, 6)), Number(row[6]));
   }
   for (const key of samples) assert.equal(stored.get(key), 1, `sample ${key}`);
