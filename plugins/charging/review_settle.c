@@ -120,18 +120,22 @@ BB_AWAIT bb_err charging_review_dismiss(bb_str actor, bb_str id, int64_t if_vers
         return decided(bb_db_run(stmts, BB_COUNT(stmts), NULL), if_version);
 }
 
-/* The samples of the report, for a session. 0: it has none. */
-static int samples_of(const struct review *r, bb_str session_id, int64_t connector_id, struct bb_stmt *ret)
+/* Adds what stores the samples of the report with a session, if it has some: SAMPLES_STMTS at most. */
+#define SAMPLES_STMTS 2
+static BB_AWAIT bb_err samples_of(struct charging *c, const struct review *r, bb_str session_id, int64_t connector_id,
+                                  struct bb_stmt *ret, size_t *count)
 {
         struct sample_item *item = bb_alloc(sizeof(*item)), **list = BB_NEW_ARRAY(struct sample_item *, 1);
         const struct bb_station_ref who = {.station_id = r->aside.station_id, .epoch = r->epoch};
+        struct bb_param *id = BB_NEW(struct bb_param);
 
         if (r->report.samples.count == 0)
-                return 0;
+                return BB_OK;
         sample_item_init(item, &who, session_id, connector_id, r->samples, r->report.samples.count);
         list[0] = item;
-        *ret = sample_stmt(list, 1);
-        return 1;
+        *id = BB_UUID_ARRAY(&item->session_id, 1);
+        ret[(*count)++] = (struct bb_stmt){.sql = LOCK_SESSIONS("$1::uuid[]"), .params = id, .param_count = 1};
+        return sample_stmt(c, list, 1, &ret[(*count)++]);
 }
 
 /* What the station said, where the operator says nothing else. */
@@ -156,7 +160,7 @@ static int is_stop(const struct review *r)
 static BB_AWAIT bb_err attach(struct charging *c, bb_str actor, const struct review *r, const struct bb_settlement *s)
 {
         const struct bb_settlement full = settlement_from(s, r);
-        struct bb_stmt stmts[3 + SETTLED_STMTS];
+        struct bb_stmt stmts[2 + SAMPLES_STMTS + SETTLED_STMTS];
         struct bb_session session;
         struct ending e;
         size_t n = 0;
@@ -176,7 +180,7 @@ static BB_AWAIT bb_err attach(struct charging *c, bb_str actor, const struct rev
                 e.token_uid = r->report.token_uid;
                 n += settled_stmts(c, actor, &full, &e, &stmts[n]);
         }
-        n += (size_t)samples_of(r, session.id, session.connector_id, &stmts[n]);
+        TRY(samples_of(c, r, session.id, session.connector_id, stmts, &n));
         stmts[n++] = decided_audit(r, actor, "review.settle", session.id, s->note);
         return bb_db_run(stmts, n, NULL);
 }
@@ -211,7 +215,7 @@ static BB_AWAIT bb_err create(struct charging *c, bb_str actor, const struct rev
                               bb_str *ret_session_id)
 {
         const struct bb_settlement full = settlement_from(s, r);
-        struct bb_stmt stmts[4 + SETTLED_STMTS];
+        struct bb_stmt stmts[3 + SAMPLES_STMTS + SETTLED_STMTS];
         struct bb_session session;
         struct ending e;
         size_t n = 0;
@@ -236,7 +240,7 @@ static BB_AWAIT bb_err create(struct charging *c, bb_str actor, const struct rev
         stmts[n++] = decided_stmt(r, actor, BB_REVIEW_SETTLED, session.id, s->note);
         stmts[n++] = begin;
         n += settled_stmts(c, actor, &full, &e, &stmts[n]);
-        n += (size_t)samples_of(r, session.id, session.connector_id, &stmts[n]);
+        TRY(samples_of(c, r, session.id, session.connector_id, stmts, &n));
         stmts[n++] = decided_audit(r, actor, "review.settle", session.id, s->note);
         *ret_session_id = session.id;
         return bb_db_run(stmts, n, NULL);

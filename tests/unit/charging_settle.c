@@ -20,7 +20,7 @@
  * test-sources: plugins/charging/session_list.c plugins/charging/session_plausible.c plugins/charging/session_read.c
  * test-sources: plugins/charging/session_start.c plugins/charging/session_stop.c plugins/charging/station.c
  * test-sources: plugins/charging/station_link.c plugins/charging/text.c plugins/charging/token.c
- * test-sources: plugins/charging/transaction_id.c
+ * test-sources: plugins/charging/sample_kind.c plugins/charging/sample_store.c plugins/charging/transaction_id.c
  * test-includes: plugins/charging
  */
 #include "charging_fixture.h"
