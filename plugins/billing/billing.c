@@ -13,6 +13,7 @@
  *      preview.c        what a session would cost
  *      audit.c          what somebody else's CDR should have cost
  *      contract*.c      contracts: terms, rules, which one wins; explain.c says why
+ *      limits.c         how far a session may go, and what happens then
  *      usage.c          samples and states become stretches of even power
  *      session_price.c  what a session costs, and its priced CDR
  *      follow.c         what the domain tells: starts, states, CDRs
@@ -20,6 +21,7 @@
 #include "billing.h"
 #include "contract.h"
 #include "follow.h"
+#include "limits.h"
 #include "session_price.h"
 
 const struct bb_charging_ops *charging;
@@ -166,6 +168,7 @@ static BB_AWAIT bb_err tenant_start(void *self, bb_tenant *tenant, const void *c
 {
         (void)self;
         (void)bb_timer_new(tenant, "billing.forget", 3600000, 3600000, follow_forget, NULL); /* ends with the tenant */
+        (void)bb_timer_new(tenant, "billing.limits", 1000, 1000, limits_tick, NULL);
         *ret_state = (void *)config;
         return BB_OK;
 }

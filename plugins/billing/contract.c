@@ -31,6 +31,21 @@ static BB_SHAPE(
         "station_id (with connector_id), power.",
         rule_fields);
 
+static const char *const at_limit_names[] = {"stop", "throttle", "notify", NULL}; /* AT_LIMIT_… */
+#define LIMIT(member_, name_, kind_, ...) FIELD(contract_limits, member_, name_, kind_, ##__VA_ARGS__)
+static const struct bb_field limit_fields[] = {
+        LIMIT(duration_ms, "duration_s", BB_T_DECIMAL, .scale = 3, .min = 1000, .max = 31622400000),
+        LIMIT(energy_mwh, "energy_kwh", BB_T_DECIMAL, .scale = 6, .min = 1, .max = 1000000000000),
+        LIMIT(amount_minor, "amount_minor", BB_T_INT, .min = 1, .max = 1000000000000,
+              .about = "With tax, in the currency's smallest unit."),
+        LIMIT(warn_percent, "warn_percent", BB_T_INT, .min = 1, .max = 100, .fallback = "90",
+              .about = "Of a limit, at which session.limit_near is told."),
+        LIMIT(at_limit, "at_limit", BB_T_ENUM, .values = at_limit_names, .fallback = "stop",
+              .about = "stop: the session is ended; throttle: it gets no more power; notify: session.limit_reached is "
+                       "told."),
+};
+static BB_SHAPE(SessionLimits, contract_limits, 0, "How far a session may go.", limit_fields);
+
 #define TERM(member_, name_, kind_, ...) FIELD(contract, member_, name_, kind_, ##__VA_ARGS__)
 static const struct bb_field contract_fields[] = {
         TERM(id, "id", BB_T_STR, .min = 1, .max = 36),
@@ -46,6 +61,7 @@ static const struct bb_field contract_fields[] = {
              .about = "The first energy of each session."),
         TERM(max_price, "max_price", BB_T_OBJECT, .flags = BB_PTR | BB_NULLABLE, .shape = &PriceLimit,
              .about = "The most that a session costs, as OCPI 2.3.0 writes it."),
+        TERM(limits, "limits", BB_T_OBJECT, .flags = BB_PTR | BB_NULLABLE, .shape = &SessionLimits),
         TERM(missing_vat, "missing_vat", BB_T_ENUM, .values = missing_vat_names, .fallback = "none",
              .about = "Where the tariff names no VAT: none is due, or the total with it is not known."),
         TERM(vat_role, "vat_role", BB_T_ENUM, .values = vat_role_names, .fallback = "consumer",

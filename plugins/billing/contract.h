@@ -30,6 +30,16 @@ enum {
         RULE_MAX_POWER
 };
 
+/* How far a session may go, and what happens then. */
+enum { LIMIT_DURATION = 0, LIMIT_ENERGY = 1, LIMIT_AMOUNT = 2, LIMIT_KINDS = 3 };
+enum { AT_LIMIT_STOP = 0, AT_LIMIT_THROTTLE = 1, AT_LIMIT_NOTIFY = 2 };
+struct contract_limits {
+        uint64_t present;
+        int64_t duration_ms, energy_mwh, amount_minor; /* 0: none */
+        int64_t warn_percent;
+        int32_t at_limit;
+};
+
 struct contract {
         uint64_t present;
         bb_str id, name, partner, tariff_id, vat_id;
@@ -37,6 +47,7 @@ struct contract {
         int64_t discount;        /* ten-thousandths of a percent, so millionths */
         int64_t free_energy_mwh; /* of each session */
         struct ocpi_limit *max_price;
+        struct contract_limits *limits;
         int32_t missing_vat; /* VAT_MISSING_… */
         int32_t vat_role;
         int64_t payment_days;

@@ -5,6 +5,7 @@
  */
 #include "follow.h"
 #include "contract.h"
+#include "limits.h"
 #include "session_price.h"
 
 struct started {
@@ -38,49 +39,58 @@ static BB_AWAIT bb_err zone_of(bb_str location_id, bb_str *ret)
         return err == BB_E_NOT_FOUND ? BB_OK : err;
 }
 
-/* The tariff that the session's contract names, or the option; BB_NONE: there is none. */
-static BB_AWAIT bb_err tariff_for(const struct started *s, const struct billing_options *options, bb_str *ret_tariff,
-                                  bb_str *ret_contract, int64_t *ret_version)
+/* The session's contract (version 0: none), and the tariff that it names; otherwise that of the option, or BB_NONE. */
+static BB_AWAIT bb_err contract_for(const struct started *s, const struct billing_options *options,
+                                    struct stored_contract *ret, bb_str *ret_tariff)
 {
         struct session_facts facts;
-        struct stored_contract stored;
+        int64_t version, position;
+        bb_str id;
         bb_err err = session_facts_find(s->token_uid, s->station_id, s->connector_id, s->started_ms, &facts);
 
+        ret->version = 0;
         *ret_tariff = options->default_tariff;
-        *ret_contract = BB_NONE;
-        *ret_version = 0;
         if (err == BB_OK)
-                err = contract_find(&facts, ret_contract, ret_version, &(int64_t){0});
+                err = contract_find(&facts, &id, &version, &position);
         if (err == BB_E_NOT_FOUND) /* no contract, or the station is gone by now */
                 return BB_OK;
         TRY(err);
-        TRY(contract_load(*ret_contract, *ret_version, &stored));
-        *ret_tariff = stored.contract.tariff_id;
+        TRY(contract_load(id, version, ret));
+        *ret_tariff = ret->contract.tariff_id;
         return BB_OK;
 }
 
-/* The version that was in force when the session's start became known to us. */
-BB_AWAIT bb_err follow_started(const struct bb_event *event, void *state)
+/* The version of the tariff that was in force when the session's start became known to us. */
+static BB_AWAIT bb_err freeze(const struct started *s, int64_t known_ms, bb_str tariff, const struct stored_contract *c)
 {
-        const struct billing_options *options = state;
-        bb_str zone, tariff, contract;
-        struct bb_fault fault;
-        struct started s;
-        int64_t version;
+        bb_str zone;
 
-        TRY(bb_shape_decode_text(&SessionStartedFacts, event->payload, &s, &fault));
-        TRY(tariff_for(&s, options, &tariff, &contract, &version));
-        if (tariff.len == 0)
-                return BB_OK;
-        TRY(zone_of(s.location_id, &zone));
+        TRY(zone_of(s->location_id, &zone));
         return bb_db_query(
                 NULL,
                 "insert into billing.session (session_id, tariff_id, tariff_version, time_zone, contract_id,"
                 " contract_version) select $1, v.tariff_id, v.version, $3, $5, $6 from billing.tariff_version v"
                 " where v.tariff_id = $2 and v.saved_at <= $4 order by v.version desc limit 1"
                 " on conflict (tenant_id, session_id) do nothing",
-                BB_UUID(s.session_id), BB_TEXT(tariff), BB_TEXT(zone), BB_TIME(event->at_ms), BB_TEXT(contract),
-                BB_INT_OR_NULL(contract.ptr != NULL, version));
+                BB_UUID(s->session_id), BB_TEXT(tariff), BB_TEXT(zone), BB_TIME(known_ms),
+                BB_TEXT(c->version > 0 ? c->contract.id : BB_NONE), BB_INT_OR_NULL(c->version > 0, c->version));
+}
+
+BB_AWAIT bb_err follow_started(const struct bb_event *event, void *state)
+{
+        struct stored_contract contract;
+        struct bb_fault fault;
+        struct started s;
+        bb_str tariff;
+
+        TRY(bb_shape_decode_text(&SessionStartedFacts, event->payload, &s, &fault));
+        TRY(contract_for(&s, state, &contract, &tariff));
+        if (tariff.len == 0)
+                return BB_OK;
+        TRY(freeze(&s, event->at_ms, tariff, &contract));
+        return contract.version > 0 && contract.contract.limits != NULL
+                       ? limits_arm(s.session_id, contract.contract.limits)
+                       : BB_OK;
 }
 
 struct status_facts {

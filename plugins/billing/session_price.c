@@ -198,6 +198,15 @@ BB_AWAIT bb_err session_price_read(bb_request *req, bb_response *res)
         return BB_OK;
 }
 
+BB_AWAIT bb_err session_price_payable(const struct bb_session *s, int64_t *ret_minor)
+{
+        struct session_price now;
+
+        TRY(price(s, &now));
+        *ret_minor = now.account.payable_minor;
+        return BB_OK;
+}
+
 BB_AWAIT bb_err session_price_settle(bb_str cdr_id, bb_str session_id)
 {
         struct session_price final;

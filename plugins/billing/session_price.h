@@ -10,6 +10,8 @@
 BB_AWAIT bb_err session_price_read(bb_request *, bb_response *);
 /* Writes the session's priced CDR, once, with its event. */
 BB_AWAIT bb_err session_price_settle(bb_str cdr_id, bb_str session_id);
+/* What it comes to so far, in the currency's smallest unit. BB_E_NOT_FOUND: it has no price. */
+BB_AWAIT bb_err session_price_payable(const struct bb_session *, int64_t *ret_minor);
 extern const struct bb_shape SessionPrice BB_HIDDEN;
 
 #endif
