@@ -154,6 +154,16 @@ export class Operator {
     assert.equal(status, 200, `${target}: ${JSON.stringify(body)}`);
     return body;
   }
+  /** All items of a list, page by page. */
+  async lists(target) {
+    const items = [];
+    for (let cursor = ''; cursor !== null;) {
+      const page = await this.reads(`${target}${target.includes('?') ? '&' : '?'}limit=200${cursor && `&cursor=${cursor}`}`);
+      items.push(...page.items);
+      cursor = page.next_cursor ?? null;
+    }
+    return items;
+  }
   async puts(target, body) {
     const answer = await this.api('PUT', target, body);
     assert.ok([200, 201].includes(answer.status), `${target}: ${JSON.stringify(answer.body)}`);

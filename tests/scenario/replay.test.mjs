@@ -68,7 +68,7 @@ test('said again to another tenant it has the same result', async () => {
   assert.equal(end.calls_not_heard, '3', 'no operator commanded');
   const [then, again] = [await operator.session({ id: 'REC-1' }), await south.session({ id: 'REC-1' })];
   assert.notEqual(again.transaction_id, then.transaction_id);
-  for (const name of ['state', 'started_at', 'ended_at', 'energy_wh', 'sample_count', 'stop_reason', 'token']) {
+  for (const name of ['state', 'started_at', 'ended_at', 'energy_wh', 'sample_count', 'stop_reason', 'token_uid']) {
     assert.deepEqual(again[name], then[name], name);
   }
   const unreadable = (await south.journal({ id: 'REC-1' }, '&type=unreadable'));
