@@ -8,7 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before } from 'node:test';
 import { freePort } from './lib.mjs';
-import { theStage } from './actors.mjs';
+import { now, theStage } from './actors.mjs';
 import { theCase } from './oca.mjs';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'bb-oca-')), tlsPort = await freePort();
@@ -16,19 +16,120 @@ const file = (name) => path.join(folder, name);
 const openssl = (...args) => execFileSync('openssl', args, { stdio: 'pipe', cwd: folder });
 const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
 
+function certificate(name, by, subject, names) {
+  fs.writeFileSync(file('names'), names ? `subjectAltName=${names}\n` : 'basicConstraints=CA:FALSE\n');
+  openssl('req', ...newKey, '-subj', subject, '-keyout', `${name}.key`, '-out', `${name}.csr`);
+  openssl('x509', '-req', '-in', `${name}.csr`, '-CA', `${by}.crt`, '-CAkey', `${by}.key`, '-CAcreateserial', '-days', '2', '-extfile', 'names', '-out', `${name}.crt`);
+}
+const pem = (name) => fs.readFileSync(file(`${name}.crt`), 'utf8');
+
 before(() => {
-  openssl('req', '-x509', ...newKey, '-days', '2', '-subj', '/CN=web', '-keyout', 'web.key', '-out', 'web.crt');
-  fs.writeFileSync(file('names'), 'subjectAltName=DNS:localhost,DNS:north.test\n');
-  openssl('req', ...newKey, '-subj', '/CN=localhost', '-keyout', 'server.key', '-out', 'server.csr');
-  openssl('x509', '-req', '-in', 'server.csr', '-CA', 'web.crt', '-CAkey', 'web.key', '-CAcreateserial', '-days', '2', '-extfile', 'names', '-out', 'server.crt');
+  for (const ca of ['web', 'maker']) openssl('req', '-x509', ...newKey, '-days', '2', '-subj', `/CN=${ca}`, '-keyout', `${ca}.key`, '-out', `${ca}.crt`);
+  certificate('server', 'web', '/CN=localhost', 'DNS:localhost,DNS:north.test');
+  certificate('station', 'maker', '/O=Maker/CN=SN-087');
 });
 const { operator, connect } = theStage({
-  http: { tls: { listen: [`127.0.0.1:${tlsPort}`], certificate: file('server.crt'), key: file('server.key') } },
+  http: { tls: { listen: [`127.0.0.1:${tlsPort}`], certificate: file('server.crt'), key: file('server.key'), client_policy: 'optional', client_ca: file('maker.crt') } },
 });
 after(() => fs.rmSync(folder, { recursive: true, force: true }));
 
 const password = '0123456789abcdef0123';
-const overTls = (id, options) => connect(id, {}, { endpoint: `wss://localhost:${tlsPort}/t/north/ocpp`, ...options });
+const overTls = (id, options, answers) => connect(id, answers, { endpoint: `wss://localhost:${tlsPort}/t/north/ocpp`, ...options });
+const accepted = { status: 'Accepted' };
+const events = async (station) => (await operator.reads(`/v1/stations/${station.id}/security-events`)).items;
+const hash = (serialNumber) => ({ hashAlgorithm: 'SHA256', issuerNameHash: 'ab'.repeat(32), issuerKeyHash: 'cd'.repeat(32), serialNumber });
+
+for (const [number, certificateType] of [['TC_075_1_CSMS', 'ManufacturerRootCertificate'], ['TC_075_2_CSMS', 'CentralSystemRootCertificate']]) {
+  theCase(number, async (id) => {
+    const ids = { certificateHashData: [hash('01')], status: 'Accepted' };
+    const station = await connect(id, { InstallCertificate: accepted, GetInstalledCertificateIds: ids });
+    assert.deepEqual(await operator.sends(station, 'InstallCertificate', { certificateType, certificate: pem('web') }), accepted);
+    assert.deepEqual(await operator.sends(station, 'GetInstalledCertificateIds', { certificateType }), ids);
+    await station.close();
+  });
+}
+
+theCase('TC_076_CSMS', async (id) => {
+  const certificateType = 'CentralSystemRootCertificate';
+  const station = await connect(id, {
+    InstallCertificate: accepted, GetInstalledCertificateIds: [{ certificateHashData: [hash('7f')], status: 'Accepted' }, { status: 'NotFound' }], DeleteCertificate: accepted,
+  });
+  await operator.sends(station, 'InstallCertificate', { certificateType, certificate: pem('web') });
+  const { certificateHashData } = await operator.sends(station, 'GetInstalledCertificateIds', { certificateType });
+  assert.deepEqual(await operator.sends(station, 'DeleteCertificate', { certificateHashData: certificateHashData[0] }), accepted);
+  assert.deepEqual(await operator.sends(station, 'GetInstalledCertificateIds', { certificateType }), { status: 'NotFound' });
+  await station.close();
+});
+
+theCase('TC_077_CSMS', async (id) => {
+  const station = await connect(id, { CertificateSigned: { status: 'Rejected' } });
+  assert.deepEqual(await operator.sends(station, 'CertificateSigned', { certificateChain: pem('web') }), { status: 'Rejected' });
+  assert.deepEqual(await station.call('SecurityEventNotification', { type: 'InvalidChargePointCertificate', timestamp: now() }), {});
+  assert.deepEqual((await events(station)).map((e) => e.type), ['InvalidChargePointCertificate']);
+  await station.close();
+});
+
+theCase('TC_078_CSMS', async (id) => {
+  const station = await connect(id, { InstallCertificate: { status: 'Rejected' } });
+  const wish = { certificateType: 'CentralSystemRootCertificate', certificate: pem('maker') };
+  assert.deepEqual(await operator.sends(station, 'InstallCertificate', wish), { status: 'Rejected' });
+  assert.deepEqual(await station.call('SecurityEventNotification', { type: 'InvalidCentralSystemCertificate', timestamp: now() }), {});
+  assert.deepEqual((await events(station)).map((e) => e.type), ['InvalidCentralSystemCertificate']);
+  await station.close();
+});
+
+theCase('TC_079_CSMS', async (id) => {
+  const station = await connect(id, { GetLog: { status: 'Accepted', filename: 'security.log' } });
+  const wish = { log: { remoteLocation: 'https://files.test/up' }, logType: 'SecurityLog', requestId: 79, retries: 1, retryInterval: 60 };
+  assert.deepEqual(await operator.sends(station, 'GetLog', wish), { status: 'Accepted', filename: 'security.log' });
+  for (const status of ['Uploading', 'Uploaded']) assert.deepEqual(await station.call('LogStatusNotification', { status, requestId: 79 }), {});
+  await station.close();
+});
+
+for (const [number, ...steps] of [
+  ['TC_080_CSMS', 'Downloading', 'Downloaded', 'SignatureVerified', 'Installing', 'InstallRebooting', 'boot', 'Installed'],
+  ['TC_081_CSMS', 'Downloading', 'Downloaded', 'InvalidSignature'],
+]) {
+  theCase(number, async (id) => {
+    const station = await connect(id, { SignedUpdateFirmware: accepted });
+    const firmware = { location: 'https://files.test/fw.bin', retrieveDateTime: now(), installDateTime: now(60), signingCertificate: pem('maker'), signature: 'c2lnbmF0dXJl' };
+    assert.deepEqual(await operator.sends(station, 'SignedUpdateFirmware', { retries: 1, retryInterval: 60, requestId: 80, firmware }), accepted);
+    for (const status of steps) {
+      if (status === 'boot') await station.boots({ firmwareVersion: '3.0' });
+      else assert.deepEqual(await station.call('SignedFirmwareStatusNotification', { status, requestId: 80 }), {});
+    }
+    const type = number === 'TC_080_CSMS' ? 'FirmwareUpdated' : 'InvalidFirmwareSignature';
+    await station.call('SecurityEventNotification', { type, timestamp: now() });
+    assert.deepEqual((await events(station)).map((e) => e.type), [type]);
+    await station.close();
+  });
+}
+
+theCase('TC_083_CSMS', async (id) => {
+  await operator.puts(`/v1/stations/${id}`, { password });
+  const station = await connect(id, { ChangeConfiguration: accepted, Reset: accepted }, { password });
+  assert.equal((await operator.reads(`/v1/stations/${id}`)).security_profile, 1);
+  assert.deepEqual(await operator.sends(station, 'ChangeConfiguration', { key: 'SecurityProfile', value: '2' }), accepted);
+  assert.deepEqual(await operator.sends(station, 'Reset', { type: 'Hard' }), accepted);
+  await station.close();
+  const risen = await overTls(id, { password, ws: { ca: pem('web') } });
+  await risen.isAvailable();
+  assert.equal((await operator.reads(`/v1/stations/${id}`)).security_profile, 2);
+  await risen.close();
+  await assert.rejects(connect(id, {}, { password }), { code: 403 }, 'never back');
+});
+
+theCase('TC_087_CSMS', async (id) => {
+  const first = await connect(id);
+  await first.boots({ chargePointSerialNumber: 'SN-087' });
+  await first.close();
+  const ws = { ca: pem('web'), cert: pem('station'), key: fs.readFileSync(file('station.key')) };
+  const station = await overTls(id, { ws });
+  await station.boots({ chargePointSerialNumber: 'SN-087' });
+  assert.equal((await operator.reads(`/v1/stations/${id}`)).security_profile, 3);
+  await station.close();
+  await assert.rejects(overTls(`${id}-OTHER`, { ws }), { code: 403 }, 'its own station only');
+});
 
 theCase('TC_085_CSMS', async (id) => {
   await operator.puts(`/v1/stations/${id}`, { password });
@@ -41,7 +142,7 @@ theCase('TC_085_CSMS', async (id) => {
 
 theCase('TC_086_CSMS', async (id) => {
   await operator.puts(`/v1/stations/${id}`, { password });
-  const station = await overTls(id, { password, ws: { ca: fs.readFileSync(file('web.crt')) } });
+  const station = await overTls(id, { password, ws: { ca: pem('web') } });
   await station.isAvailable();
   assert.equal((await operator.reads(`/v1/stations/${id}`)).online, true);
   await station.close();
