@@ -38,6 +38,8 @@ void changed_send(bb_request *, bb_response *, const struct bb_shape *, void *ob
                   bb_str path);
 /* A segment of a path, percent-encoded. */
 bb_str path_segment(bb_str);
+/* A whole number of at most ten digits in a path or a cursor; BB_E_NOT_FOUND for anything else. */
+bb_err int_of(bb_str, int64_t *ret);
 int64_t int_query(bb_request *, const char *name, int64_t otherwise);
 /* 400 with the parameter's name when the value is outside. */
 bb_err query_in_range(bb_response *, const char *name, int64_t value, int64_t min, int64_t max);

@@ -221,23 +221,6 @@ BB_AWAIT bb_err profiles_list(bb_request *req, bb_response *res)
         return BB_OK;
 }
 
-static bb_err profile_id(bb_request *req, int64_t *ret)
-{
-        bb_str text = bb_request_param(req, "profile");
-        size_t negative = text.len > 1 && text.ptr[0] == '-';
-        int64_t n = 0;
-
-        if (text.len > 11)
-                return BB_E_NOT_FOUND;
-        for (size_t i = negative; i < text.len; i++) {
-                if (text.ptr[i] < '0' || text.ptr[i] > '9')
-                        return BB_E_NOT_FOUND;
-                n = n * 10 + (text.ptr[i] - '0');
-        }
-        *ret = negative ? -n : n;
-        return BB_OK;
-}
-
 BB_AWAIT bb_err profile_read(bb_request *req, bb_response *res)
 {
         const struct bb_charging_profile_ops *ops;
@@ -245,7 +228,7 @@ BB_AWAIT bb_err profile_read(bb_request *req, bb_response *res)
         size_t count;
         int64_t id;
 
-        TRY(profile_id(req, &id));
+        TRY(int_of(bb_request_param(req, "profile"), &id));
         TRY(profiles_of(req, res, &ops));
         TRY(ops->list(bb_request_param(req, "id"), &items, &count));
         for (size_t i = count; i > 0; i--) { /* of two by one id the one that is set comes last */
@@ -303,7 +286,7 @@ BB_AWAIT bb_err profile_remove(bb_request *req, bb_response *res)
         const struct bb_charging_profile_ops *ops;
         int64_t id;
 
-        TRY(profile_id(req, &id));
+        TRY(int_of(bb_request_param(req, "profile"), &id));
         TRY(profiles_of(req, res, &ops));
         TRY(ops->remove(bb_request_actor(req), bb_request_param(req, "id"), id, &result));
         if (result.outcome != BB_COMMAND_ANSWERED)

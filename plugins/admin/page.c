@@ -18,6 +18,22 @@ int64_t int_query(bb_request *req, const char *name, int64_t otherwise)
         return negative ? value : -value;
 }
 
+bb_err int_of(bb_str text, int64_t *ret)
+{
+        size_t negative = text.len > 1 && text.ptr[0] == '-';
+        int64_t n = 0;
+
+        if (text.len == 0 || text.len - negative > 10)
+                return BB_E_NOT_FOUND;
+        for (size_t i = negative; i < text.len; i++) {
+                if (text.ptr[i] < '0' || text.ptr[i] > '9')
+                        return BB_E_NOT_FOUND;
+                n = n * 10 + (text.ptr[i] - '0');
+        }
+        *ret = negative ? -n : n;
+        return BB_OK;
+}
+
 bb_err query_in_range(bb_response *res, const char *name, int64_t value, int64_t min, int64_t max)
 {
         if (value >= min && value <= max)

@@ -45,23 +45,6 @@ static const struct bb_field fields[] = {
 BB_SHAPE(Reservation, bb_reservation, 0, "A connector that is kept free for somebody.", fields);
 #undef AT
 
-/* The id of the path: int32, as OCPP has it. */
-static bb_err id_of(bb_str text, int64_t *ret)
-{
-        size_t negative = text.len > 1 && text.ptr[0] == '-';
-        int64_t n = 0;
-
-        if (text.len == 0 || text.len > 11)
-                return BB_E_NOT_FOUND;
-        for (size_t i = negative; i < text.len; i++) {
-                if (text.ptr[i] < '0' || text.ptr[i] > '9')
-                        return BB_E_NOT_FOUND;
-                n = n * 10 + (text.ptr[i] - '0');
-        }
-        *ret = negative ? -n : n;
-        return BB_OK;
-}
-
 BB_AWAIT bb_err reservations_list(bb_request *req, bb_response *res)
 {
         struct bb_reservation_filter filter = {.station_id = bb_request_query(req, "station"),
@@ -74,7 +57,7 @@ BB_AWAIT bb_err reservations_list(bb_request *req, bb_response *res)
 
         TRY(filters_filled(req, res, "station", "token", NULL));
         TRY(page_of(req, res, &page));
-        if (page.after.ptr != NULL && id_of(page.after, &after) < 0)
+        if (page.after.ptr != NULL && int_of(page.after, &after) < 0)
                 return page_fault(res, &page, BB_E_INVALID);
         TRY(page_fault(res, &page, charging->reservation_list(&filter, after, page.limit, &items, &count)));
         page_send(res, &Reservation, items, count, &page,
@@ -87,7 +70,7 @@ BB_AWAIT bb_err reservation_read(bb_request *req, bb_response *res)
         struct bb_reservation r;
         int64_t id;
 
-        TRY(id_of(bb_request_param(req, "id"), &id));
+        TRY(int_of(bb_request_param(req, "id"), &id));
         TRY(charging->reservation_get(id, &r));
         object_encode(res, &Reservation, &r);
         return BB_OK;
@@ -149,7 +132,7 @@ BB_AWAIT bb_err reservation_remove(bb_request *req, bb_response *res)
         int64_t id;
         bb_err err;
 
-        TRY(id_of(bb_request_param(req, "id"), &id));
+        TRY(int_of(bb_request_param(req, "id"), &id));
         err = charging->reservation_cancel(bb_request_actor(req), id, &result, &r);
         if (err == BB_E_CONFLICT)
                 return bb_problem(res, err, 409, "reservation-ended", BB_STR("The reservation has ended already."));

@@ -243,6 +243,7 @@ static bb_err state_start(struct charging *c, uint64_t salt)
         c->minute = bb_timer_new(c->tenant, "charging.minute", first, 60000, housekeeping_minute, c);
         c->operations->tick = bb_timer_new(c->tenant, "charging.operations", 500, 1000, operations_tick, c);
         c->hour = bb_timer_new(c->tenant, "charging.hour", 10 * first, 3600000, housekeeping_hour, c);
+        (void)bb_timer_new(c->tenant, "charging.unanswered", 15000, 15000, reservations_ask_again, c);
         c->second = bb_timer_new(c->tenant, "charging.second", 1000, 1000, reservations_second, c);
         c->lease = bb_timer_new(c->tenant, "charging.lease", 100, lease_interval_ms(c), lease_tick, c);
         return c->second != NULL && c->minute != NULL && c->hour != NULL && c->lease != NULL ? BB_OK : BB_E_INTERNAL;

@@ -390,7 +390,9 @@ BB_AWAIT bb_err links_back(const struct charging *, const struct bb_station_ref 
 #define RESERVATION_COLUMNS                                                                                            \
         "r.reservation_id, r.station_id, r.connector_id, r.token_uid, r.parent_uid, r.expires_at, r.state, r.answer, " \
         "r.session_id::text, r.conflict_session_id::text, r.created_at, r.ended_at"
+#define RESERVATION_COLUMN_COUNT 12
 void reservation_row(const bb_rows *, size_t row, struct bb_reservation *ret);
+BB_AWAIT void reservations_ask_again(void *state); /* those that got no answer */
 bb_str reservation_key(int64_t id);
 bb_str reservation_payload(const struct bb_reservation *, bb_str session_id);
 /* reservation_end.c: marks those that have run out; the stations do so by themselves. */

@@ -261,6 +261,49 @@ BB_AWAIT bb_err charging_reserve(bb_str actor, const struct bb_reservation *want
         return err == BB_E_NOT_FOUND ? BB_OK : err;
 }
 
+/* --- asking again --- */
+
+/* One that got no answer is asked for again by its id, which the station takes for the same one (§5.13); and so is one
+ * whose node died meanwhile. */
+static BB_AWAIT bb_err ask_again(const struct charging *c, const struct bb_station_driver_ops *ops,
+                                 struct bb_reservation *r)
+{
+        struct bb_command_result result = {.size = sizeof(result)};
+
+        if (!BB_HAS(ops, reserve) || ops->reserve == NULL)
+                return BB_OK;
+        TRY(ops->reserve(c->tenant, r, &result));
+        return result.outcome == BB_COMMAND_ANSWERED || result.outcome == BB_COMMAND_REFUSED ? settle(r, &result)
+                                                                                             : BB_OK;
+}
+
+static BB_AWAIT bb_err unanswered_ask(const struct charging *c)
+{
+        enum { AT_ONCE = 20 };
+        struct bb_reservation r;
+        bb_rows *rows;
+
+        TRY(bb_db_query(&rows,
+                        "select " RESERVATION_COLUMNS ", s.driver from charging.reservation r"
+                        " join charging.station s on s.station_id = r.station_id and s.online where r.state = 0"
+                        " and r.created_at < now() - interval '3 minutes' order by r.created_at limit $1",
+                        BB_INT(AT_ONCE)));
+        for (size_t i = 0; i < bb_rows_count(rows); i++) {
+                reservation_row(rows, i, &r);
+                TRY(ask_again(c, driver_of(c, bb_row_str(rows, i, RESERVATION_COLUMN_COUNT)), &r));
+        }
+        return BB_OK;
+}
+
+BB_AWAIT void reservations_ask_again(void *state)
+{
+        bb_err err = bb_db_away_ms() == 0 ? unanswered_ask(state) : BB_OK;
+
+        if (err < 0 && err != BB_E_CANCELED)
+                bb_log(BB_WARN, "charging.reservations", "Reservations without an answer could not be asked for again.",
+                       bb_kv_err(err));
+}
+
 /* --- letting go --- */
 
 BB_AWAIT bb_err charging_reservation_gone(bb_str station_id, int64_t id, bb_str answer)

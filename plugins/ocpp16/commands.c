@@ -10,7 +10,9 @@
 #include "ocpp16.h"
 #include "outbound.h"
 #include "shapes_security.h"
+#include "transfer.h"
 
+#include <busbar/charging_profile.h>
 #include <strings.h>
 
 /* A station that is busy with its flash or its lock answers late. */
@@ -73,6 +75,17 @@ static bb_str check_keys(const void *message, bb_str *ret_path)
         return BB_NONE;
 }
 
+/* §5.11: a transaction that is to begin can have no other profile. */
+static bb_str check_start_profile(const void *message, bb_str *ret_path)
+{
+        const struct charging_profile *profile = ((const struct remote_start_req *)message)->charging_profile;
+
+        if (profile == NULL || profile->purpose == BB_PROFILE_TX)
+                return BB_NONE;
+        *ret_path = BB_STR("/chargingProfile/chargingProfilePurpose");
+        return BB_STR("must be TxProfile");
+}
+
 /* One line an action; what is left out: the tenant's timeout, the usual priority, nothing to mask or check, no effect
  * besides the answer. */
 #define COMMAND(action_, request_, answer_, ...)                                                                       \
@@ -97,7 +110,7 @@ static const struct command commands[] = {
                 .priority = BB_PRIORITY_READ, .check = check_diagnostics, .effects = effects_diagnostics),
         COMMAND("GetLocalListVersion", EmptyMessage, GetLocalListVersionAnswer, .priority = BB_PRIORITY_READ),
         COMMAND("RemoteStartTransaction", RemoteStartTransactionRequest, AcceptedRejectedAnswer,
-                .effects = effects_remote_start),
+                .check = check_start_profile, .effects = effects_remote_start),
         COMMAND("RemoteStopTransaction", RemoteStopTransactionRequest, AcceptedRejectedAnswer,
                 .priority = BB_PRIORITY_URGENT, .effects = effects_remote_stop),
         COMMAND("ReserveNow", ReserveNowRequest, ReserveNowAnswer, .effects = effects_reserve),
@@ -147,6 +160,7 @@ int32_t command_prepare(bb_str action, const bb_json *payload, const struct comm
         }
         if (payload == NULL)
                 payload = bb_json_new_object();
+        payload = transfer_draft(action, payload);
         message = bb_alloc(command->request->struct_size);
         err = bb_shape_decode(command->request, payload, message, &fault);
         if (err == BB_OK && command->check != NULL) {
@@ -248,15 +262,19 @@ BB_AWAIT bb_err command_run(struct station *st, const struct command *command, b
 {
         struct frame frame = {.type = 0};
         struct frame_fault fault = {.code = "GenericError"};
+        struct transfer_order transfer;
         bb_str id = bb_str_dup(station_id(st)); /* the station may be gone after the call */
         struct outgoing out = {.action = command->action,
-                               .payload = text,
                                .operation_id = order->operation_id,
                                .priority = order->priority,
                                .timeout_ms = order->timeout_ms,
                                .wait_ms = order->wait_ms};
         bb_err err;
 
+        err = transfer_begin(st, command, &text, &transfer, ret);
+        if (err < 0)
+                return err == BB_E_REJECTED ? BB_OK : err;
+        out.payload = text;
         if (out.priority == BB_PRIORITY_OF_ACTION)
                 out.priority = command->priority != 0 ? command->priority : BB_PRIORITY_USUAL;
         if (out.timeout_ms <= 0)
@@ -274,6 +292,7 @@ BB_AWAIT bb_err command_run(struct station *st, const struct command *command, b
         bb_log(BB_INFO, "ocpp.command", NULL, bb_kv_str("station", id), bb_kv_cstr("action", command->action),
                bb_kv_cstr("outcome", outcome_name(ret->outcome)), bb_kv_int("latency_ms", ret->latency_ms),
                bb_kv_str("error_code", ret->error_code));
+        transfer_ordered(&transfer, ret);
         keep_answer(st, command, text, ret);
         return BB_OK;
 }

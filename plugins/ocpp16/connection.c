@@ -10,6 +10,7 @@
 #include "remote.h"
 #include "security.h"
 
+#include <stdlib.h>
 #include <strings.h>
 
 enum {
@@ -324,6 +325,43 @@ static BB_AWAIT bb_err take_over(struct handshake *h)
 
 /* --- the beginning --- */
 
+/* Stations come by few ways, so the tenant keeps each of them once. */
+struct base_url {
+        struct base_url *next;
+        char text[];
+};
+enum { MOST_URLS = 64, MOST_URL_BYTES = 300 };
+
+static const char *keep_url(struct ocpp_tenant *owner, bb_str url)
+{
+        struct base_url *kept = owner->base_urls;
+        size_t count = 0;
+
+        for (; kept != NULL; kept = kept->next, count++) {
+                if (bb_str_is(url, kept->text))
+                        return kept->text;
+        }
+        if (count >= MOST_URLS || url.len == 0 || url.len > MOST_URL_BYTES)
+                return NULL;
+        kept = calloc(1, sizeof(*kept) + url.len + 1);
+        if (kept == NULL)
+                return NULL;
+        memcpy(kept->text, url.ptr, url.len);
+        kept->next = owner->base_urls;
+        owner->base_urls = kept;
+        return kept->text;
+}
+
+void connection_free_urls(struct ocpp_tenant *owner)
+{
+        while (owner->base_urls != NULL) {
+                struct base_url *next = owner->base_urls->next;
+
+                free(owner->base_urls);
+                owner->base_urls = next;
+        }
+}
+
 static void connected(struct handshake *h, struct station *st, bb_ws *ws)
 {
         st->ws = ws;
@@ -343,6 +381,7 @@ static BB_AWAIT bb_err open_socket(struct handshake *h)
         bb_ws *ws = NULL;
         bb_err err;
 
+        st->base_url = keep_url(h->owner, bb_request_base_url(h->req));
         table_add(&h->owner->stations, st);
         err = charging->online(&ref, h->remote);
         st->online = err == BB_OK || storm_is_outage(err); /* then it may have been stored */

@@ -8,6 +8,7 @@
 #include "effects.h"
 #include "shapes.h"
 #include "shapes_security.h"
+#include "transfer.h"
 
 enum { SECOND_MS = 1000, MINUTE_MS_ = 60 * SECOND_MS, HOUR_MS = 60 * MINUTE_MS_ };
 
@@ -235,6 +236,7 @@ bb_err effects_plan(const struct command *command, const bb_json *payload, const
         struct bb_fault fault = {.kind = BB_FAULT_NONE};
         void *request = bb_alloc(command->request->struct_size), *said = bb_alloc(command->answer->struct_size);
 
+        payload = transfer_draft(bb_cstr(command->action), payload);
         TRY(bb_shape_decode(command->request, payload, request, &fault));
         TRY(bb_shape_decode(command->answer, answer, said, &fault));
         ret->answer = bb_json_str(bb_json_get(answer, "status"));

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Secrets that pass in OCPP: the value of AuthorizationKey and of other keys that are called passwords, in either
- * direction and also within a DataTransfer, and the user of an URL. One look tells nearly every payload apart from
- * those that have to be read for it; what cannot be read and may hold a secret is hidden as a whole.
+ * direction and also within a DataTransfer, the user of an URL, and the token of one of ours. One look tells nearly
+ * every payload apart from those that have to be read for it; what cannot be read and may hold a secret is hidden as a
+ * whole.
  */
 #include "journal.h"
+#include "transfer.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -94,6 +96,20 @@ static bb_str without_user(bb_str s)
         return s;
 }
 
+/* Our own one-time URLs (transfer.h). */
+static bb_str without_token(bb_str s)
+{
+        const char *at = s.len > 0 ? memmem(s.ptr, s.len, TRANSFER_PATH, sizeof(TRANSFER_PATH) - 1) : NULL;
+        size_t begin, end;
+
+        if (at == NULL)
+                return s;
+        begin = (size_t)(at - s.ptr) + sizeof(TRANSFER_PATH) - 1;
+        for (end = begin; end < s.len && strchr("/?# \"", s.ptr[end]) == NULL; end++)
+                ;
+        return bb_print("%.*s" MASK "%.*s", (int)begin, s.ptr, (int)(s.len - end), s.ptr + end);
+}
+
 static int32_t is_name(bb_str s)
 {
         for (size_t i = 0; i < s.len; i++) {
@@ -121,7 +137,7 @@ static bb_json *masked_str(bb_json *value, int32_t nested)
         }
         if (has_word(s) && !is_name(s))
                 return bb_json_new_str(BB_STR(MASK));
-        clear = without_user(s);
+        clear = without_token(without_user(s));
         return clear.ptr != s.ptr ? bb_json_new_str(clear) : value;
 }
 

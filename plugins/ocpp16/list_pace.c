@@ -12,9 +12,11 @@
 #include <stdlib.h>
 
 enum {
-        POLL_MS = 30000,       /* the bus may lose a message */
-        GATHER_TIMES = 6,      /* changes without end wait this many delays at most */
-        TROUBLE_MS = 30000,    /* the database was away */
+        POLL_MS = 30000,        /* the bus may lose a message */
+        GATHER_TIMES = 6,       /* changes without end wait this many delays at most */
+        TROUBLE_MS = 30000,     /* the database was away */
+        UNDER_WAY_SECONDS = 10, /* stations that do not answer hold up that many seconds' worth of others */
+        PRUNE_MINUTES = 60,
         SETTLE_MOST_MS = 10000 /* a new connection has other things to say first */
 };
 
@@ -144,10 +146,13 @@ static void sync_start(struct station *st)
 static void start_some(struct ocpp_tenant *owner)
 {
         int32_t left = owner->options->local_list_per_second;
+        int32_t room = UNDER_WAY_SECONDS * left - owner->lists->running;
         int64_t settle = 1000 * (int64_t)owner->options->local_list_delay_s, now = bb_mono_ms();
 
         if (settle > SETTLE_MOST_MS)
                 settle = SETTLE_MOST_MS;
+        if (left > room)
+                left = room;
         for (size_t i = 0; i < owner->stations.room && left > 0; i++) {
                 for (struct station *st = owner->stations.chains[i]; st != NULL && left > 0; st = st->next) {
                         if (!is_due(st, owner->lists, settle, now))
@@ -166,22 +171,23 @@ static BB_AWAIT void tick(void *arg)
         if (l == NULL || l->busy || bb_db_away_ms() > 0)
                 return;
         l->busy = 1;
-        if (revision_poll(l) == BB_OK && has_settled(l, 1000 * (int64_t)owner->options->local_list_delay_s) &&
-            l->running < owner->options->local_list_per_second)
+        if (revision_poll(l) == BB_OK && has_settled(l, 1000 * (int64_t)owner->options->local_list_delay_s))
                 start_some(owner);
         l->busy = 0;
 }
 
-static BB_AWAIT void hour(void *arg)
+/* Asked again each minute until it is done: an event of before this plugin's first cursor is nobody's. */
+static BB_AWAIT void minute(void *arg)
 {
         struct ocpp_tenant *owner = arg;
-        bb_err err = list_reconcile_ask(owner);
+        struct lists *l = owner->lists;
+        bb_err err = l != NULL ? list_reconcile_ask(owner) : BB_OK;
 
-        if (err == BB_OK)
+        if (err == BB_OK && l != NULL && l->minutes++ % PRUNE_MINUTES == 0)
                 err = list_prune();
-        if (err < 0 && err != BB_E_CANCELED)
+        if (err < 0 && err != BB_E_CANCELED && !storm_is_outage(err))
                 bb_log(BB_WARN, "ocpp.local_list",
-                       "the hour's work on the local list failed; the next hour tries again", bb_kv_err(err));
+                       "the minute's work on the local list failed; the next one tries again", bb_kv_err(err));
 }
 
 bb_err lists_start(struct ocpp_tenant *owner)
@@ -194,7 +200,7 @@ bb_err lists_start(struct ocpp_tenant *owner)
         owner->lists->stale = 1;
         TRY(bb_bus_subscribe(owner->tenant, subject(owner), on_bus, owner, &owner->lists->subscription));
         if (bb_timer_new(owner->tenant, "ocpp16.lists", 1000, 1000, tick, owner) == NULL ||
-            bb_timer_new(owner->tenant, "ocpp16.lists_hour", 100, 3600000, hour, owner) == NULL)
+            bb_timer_new(owner->tenant, "ocpp16.lists_minute", 100, 60000, minute, owner) == NULL)
                 return BB_E_INTERNAL;
         return BB_OK;
 }

@@ -27,7 +27,7 @@ struct lists {
         int64_t polled_mono_ms;  /* last look at the table */
         int32_t stale;           /* look now: the bus said so */
         int32_t busy, running;   /* the tick; stations being brought in step */
-        int32_t reserved;
+        int32_t minutes;         /* that it has run */
         bb_subscription *subscription;
 };
 

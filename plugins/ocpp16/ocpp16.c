@@ -11,6 +11,7 @@
  *      repeat.c         what a station sends again
  *      security*.c      security events: what stations report, what is noticed about them
  *      certificate_*.c  what stations want signed
+ *      transfer*.c      firmware, diagnostics and logs through URLs of our own: transfer.h
  *      commands.c       what the central system may ask of a station
  *      effects.c        what each command brings about
  *      note.c           and what a station did, which may be that
@@ -37,6 +38,7 @@
 #include "profile.h"
 #include "security.h"
 #include "shapes.h"
+#include "transfer.h"
 #include "validation.h"
 
 #include <stdlib.h>
@@ -80,6 +82,18 @@ static const struct bb_field option_fields[] = {
               .fallback = "200", .about = "Connections let in per second in the minute after the database was away."),
         FIELD(options, journal_days, "journal_days", BB_T_INT32, .min = 0, .max = 3650, .fallback = "30",
               .about = "Days that the message journal keeps every frame; 0: no journal."),
+        FIELD(options, public_url, "public_url", BB_T_STR, .max = 300, .fallback = "",
+              .about = "Where stations reach this network, like https://ocpp.example.com/t/name: the URLs of firmware "
+                       "and "
+                       "uploads begin with it. Absent: as the station itself connected."),
+        FIELD(options, url_hours, "url_hours", BB_T_INT, .min = 1, .max = 8760, .fallback = "24",
+              .about = "Hours that a station has for a file, from the moment from which it may."),
+        FIELD(options, upload_max_mb, "upload_max_mb", BB_T_INT, .min = 1, .max = 4095, .fallback = "256",
+              .about = "The largest file that a station may upload, in MiB."),
+        FIELD(options, firmware_max_mb, "firmware_max_mb", BB_T_INT, .min = 1, .max = 4095, .fallback = "1024",
+              .about = "The largest firmware, in MiB."),
+        FIELD(options, file_days, "file_days", BB_T_INT, .min = 1, .max = 3650, .fallback = "90",
+              .about = "Days that files which stations uploaded are kept."),
         ENUM_FIELD(
                 options, local_list, "local_list", list_policy_names, .fallback = "off",
                 .about = "Which tokens stations get in their local authorization list: none (off), cards (rfid), all."),
@@ -89,6 +103,14 @@ static const struct bb_field option_fields[] = {
               .fallback = "20", .about = "Stations whose local list is looked after in a second, at most."),
 };
 BB_SHAPE(ocpp16_options, options, 0, "Options of the plugin ocpp16.", option_fields);
+
+#define MAX_FILE_BYTES (4095LL << 20) /* the options say less */
+/* For stations: who has the URL needs no key. transfer_serve.c */
+#define FILE_ROUTE(method_, rest_, handle_, summary_, flags_)                                                          \
+        {                                                                                                              \
+                .method = (method_), .path = TRANSFER_PATH rest_, .handle = (handle_), .summary = (summary_),          \
+                .flags = BB_ROUTE_SECRET_PATH | (flags_), .max_body = MAX_FILE_BYTES                                   \
+        }
 
 static const struct bb_route routes[] = {
         {.method = "GET",
@@ -105,6 +127,88 @@ static const struct bb_route routes[] = {
          .flags = BB_ROUTE_IDEMPOTENT,
          .summary = "Asks the station for its version and brings its list in step, as soon as it is connected",
          .response = &LocalList},
+        {.method = "POST",
+         .path = "/v1/firmware",
+         .permission = "stations:write",
+         .handle = firmware_upload,
+         .status = 201,
+         .flags = BB_ROUTE_STREAM_BODY,
+         .max_body = MAX_FILE_BYTES,
+         .summary = "Uploads a firmware: the file is the body, or the first file of a form",
+         .query = firmware_query,
+         .query_count = FIRMWARE_QUERIES,
+         .query_stride = sizeof(struct bb_query_param),
+         .response = &Firmware},
+        {.method = "GET",
+         .path = "/v1/firmware",
+         .permission = "stations:read",
+         .handle = firmware_list,
+         .flags = BB_ROUTE_LIST,
+         .summary = "Firmware, newest first",
+         .response = &Firmware},
+        {.method = "GET",
+         .path = "/v1/firmware/{id}",
+         .permission = "stations:read",
+         .handle = firmware_read,
+         .summary = "One firmware",
+         .response = &Firmware},
+        {.method = "GET",
+         .path = "/v1/firmware/{id}/file",
+         .permission = "stations:read",
+         .handle = firmware_file,
+         .summary = "Its file"},
+        {.method = "PUT",
+         .path = "/v1/firmware/{id}/signature",
+         .permission = "stations:write",
+         .handle = firmware_sign,
+         .request = &FirmwareSignature,
+         .summary = "Signature and signing certificate, for SignedUpdateFirmware",
+         .response = &Firmware},
+        {.method = "DELETE",
+         .path = "/v1/firmware/{id}",
+         .permission = "stations:write",
+         .handle = firmware_remove,
+         .status = 204,
+         .summary = "Removes a firmware that no station is still to fetch"},
+        {.method = "POST",
+         .path = "/v1/stations/{id}/firmware-updates",
+         .permission = "commands:write",
+         .handle = firmware_update,
+         .request = &FirmwareUpdate,
+         .status = 202,
+         .flags = BB_ROUTE_IDEMPOTENT,
+         .summary = "Tells a station to fetch a firmware from a one-time URL; follow it at Location",
+         .response = &Transfer},
+        {.method = "GET",
+         .path = "/v1/stations/{id}/transfers",
+         .permission = "stations:read",
+         .handle = transfer_list,
+         .flags = BB_ROUTE_LIST,
+         .summary = "Files on their way to and from a station, newest first",
+         .response = &Transfer},
+        {.method = "GET",
+         .path = "/v1/transfers/{id}",
+         .permission = "stations:read",
+         .handle = transfer_read,
+         .summary = "How far one of them is",
+         .response = &Transfer},
+        {.method = "GET",
+         .path = "/v1/transfers/{id}/file",
+         .permission = "stations:read",
+         .handle = transfer_file,
+         .summary = "What the station uploaded"},
+        {.method = "POST",
+         .path = "/v1/transfers/{id}/cancel",
+         .permission = "stations:write",
+         .handle = transfer_cancel,
+         .summary = "Ends the station's URL",
+         .response = &Transfer},
+        FILE_ROUTE("GET", "{token}", transfer_download, "A firmware, with Range", 0),
+        FILE_ROUTE("GET", "{token}/{name...}", transfer_download, "A firmware, with Range", 0),
+        FILE_ROUTE("PUT", "{token}", transfer_upload, "Diagnostics or a log, raw or as a form", BB_ROUTE_STREAM_BODY),
+        FILE_ROUTE("PUT", "{token}/{name...}", transfer_upload, "The same, with a name", BB_ROUTE_STREAM_BODY),
+        FILE_ROUTE("POST", "{token}", transfer_upload, "Diagnostics or a log, raw or as a form", BB_ROUTE_STREAM_BODY),
+        FILE_ROUTE("POST", "{token}/{name...}", transfer_upload, "The same, with a name", BB_ROUTE_STREAM_BODY),
         {.method = "GET",
          .path = "/v1/stations/{id}/interop",
          .permission = "stations:read",
@@ -185,6 +289,7 @@ static bb_err load(const struct bb_host *host, void **ret_self)
 
 static BB_AWAIT bb_err tenant_start(void *self, bb_tenant *tenant, const void *config, void **ret_state)
 {
+        enum { SWEEP_FIRST_MS = 60000, SWEEP_MS = 3600000 };
         struct ocpp_tenant *owner = calloc(1, sizeof(*owner));
         uint64_t seed;
 
@@ -201,6 +306,7 @@ static BB_AWAIT bb_err tenant_start(void *self, bb_tenant *tenant, const void *c
         table_init(&owner->stations, seed);
         (void)bb_timer_new(tenant, "ocpp16.interop", 1000, 1000, interop_tick, owner); /* ends with the tenant */
         owner->watch = bb_timer_new(tenant, "ocpp16.watch", 1000, 1000, watch_tick, owner);
+        (void)bb_timer_new(tenant, "ocpp16.transfers", SWEEP_FIRST_MS, SWEEP_MS, transfer_sweep, owner);
         TRY(journal_start(owner));
         TRY(lists_start(owner));
         (void)bb_timer_new(tenant, "ocpp16.profiles", 60000, 60000, profiles_minute, owner); /* ends with the tenant */
@@ -228,6 +334,7 @@ static BB_AWAIT void tenant_stop(void *self, void *state)
                 station_drop(st);
         }
         interop_end(owner);
+        connection_free_urls(owner);
         table_free(&owner->stations);
         owner->magic = 0;
         free(owner);

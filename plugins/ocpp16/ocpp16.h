@@ -30,7 +30,9 @@ struct options {
         int32_t local_list;   /* LIST_… */
         int32_t local_list_delay_s, local_list_per_second;
         int64_t max_message_bytes;
-        bb_str zoneless_dates;            /* IANA name */
+        bb_str zoneless_dates; /* IANA name */
+        bb_str public_url;     /* "": as stations reach us */
+        int64_t upload_max_mb, firmware_max_mb, url_hours, file_days;
         struct bb_array validation_rules; /* of struct validation_rule */
 };
 extern const struct bb_shape ocpp16_options BB_HIDDEN;
@@ -65,6 +67,7 @@ struct ocpp_tenant {
         struct pace admissions;
         struct security_limits security;
         struct journal *journal;                /* NULL: switched off */
+        struct base_url *base_urls;             /* where stations reached us. connection.c */
         struct lists *lists;                    /* NULL: stations get no local list. local_list.h */
         bb_timer *watch;                        /* ends with the tenant */
         struct station *gone_first, *gone_last; /* closed, not yet reported as offline */
@@ -75,6 +78,7 @@ extern const struct bb_charging_ops *charging BB_HIDDEN;
 
 /* connection.c: GET /ocpp/{station}. */
 BB_AWAIT bb_err connection_open(bb_request *, bb_response *);
+void connection_free_urls(struct ocpp_tenant *);
 void connection_handler_init(struct bb_ws_handler *, const struct options *, const char *subprotocol);
 /* Ends the connection on this node in favour of another one; commands that wait for it end as offline. */
 void connection_supersede(struct station *, const char *why);

@@ -83,6 +83,7 @@ struct station {
         char call_id[CALL_ID_BYTES]; /* "" when none is under way */
         char *certificate;           /* common name; NULL: none was shown */
         struct journal_mark *marks;  /* newest first */
+        const char *base_url;        /* where it reached us; the tenant's, NULL: not known */
         struct repeats *repeats;     /* what was answered lately, NULL: nothing. repeat.c */
         uint32_t arrived, served;    /* messages that were put in the line, and those that left it */
         uint32_t id_length;

@@ -194,6 +194,18 @@ test('profiles that are set and cleared by hand are followed', async () => {
   await clearAll();
 });
 
+test('a transaction that is to begin can be given a TxProfile only (§5.11)', async () => {
+  client.handle('RemoteStartTransaction', ({ params }) => { asked.push(['RemoteStartTransaction', params]); return { status: 'Rejected' }; });
+  const from = (chargingProfilePurpose) => busbar.api('north', 'POST', '/v1/stations/PRO-1/commands/RemoteStartTransaction', {
+    connectorId: 1, idTag: 'ANNA', chargingProfile: { chargingProfileId: 1, stackLevel: 0, chargingProfilePurpose, chargingProfileKind: 'Relative',
+      chargingSchedule: { chargingRateUnit: 'A', chargingSchedulePeriod: [{ startPeriod: 0, limit: 6 }] } } });
+  const refused = await from('TxDefaultProfile');
+  assert.deepEqual([refused.status, refused.body.errors[0].pointer], [422, '/chargingProfile/chargingProfilePurpose']);
+  asked.length = 0;
+  await from('TxProfile');
+  assert.equal(asked[0][1].chargingProfile.chargingProfilePurpose, 'TxProfile');
+});
+
 test('no tenant sees another\'s, and a station that never came has none', async () => {
   await set();
   assert.equal((await busbar.api('south', 'GET', path)).status, 404);

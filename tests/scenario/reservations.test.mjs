@@ -144,6 +144,17 @@ test('one whose answer does not come stays requested, holds its place, and can b
   assert.equal((await cancel(open.id)).body.code, 'reservation-ended');
 });
 
+test('one whose answer was lost is asked for again by its id', async () => {
+  answers.push('silence');
+  assert.equal((await reserve()).status, 504);
+  const [open] = (await busbar.api('north', 'GET', '/v1/reservations?live=true')).body.items;
+  busbar.sql(`update charging.reservation set created_at = created_at - interval '4 minutes' where reservation_id = ${open.id}`);
+  asked.length = 0;
+  await until('the second question', async () => (await read(open.id)).state === 'active', 30000);
+  assert.deepEqual(asked, [['ReserveNow', { connectorId: 1, expiryDate: open.expires_at, idTag: 'ANNA', reservationId: open.id }]]);
+  assert.equal((await cancel(open.id)).status, 204);
+});
+
 test('it runs out by itself, also when busbard was down at that time', async () => {
   const { id } = (await reserve({ expires_at: soon(1500) })).body;
   await until('the reservation to run out', async () => (await read(id)).state === 'expired', 8000);

@@ -26,6 +26,7 @@
 #include "../../plugins/ocpp16/shapes_security.c"
 #include "../../plugins/ocpp16/shapes_station.c"
 #include "../../plugins/ocpp16/station.c"
+#include "ocpp16_no_transfers.h"
 
 const struct bb_http_ops *bb_http_;
 const struct bb_charging_ops *charging;

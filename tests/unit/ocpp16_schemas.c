@@ -21,6 +21,7 @@
 #include "../../plugins/ocpp16/shapes_meter.c"
 #include "../../plugins/ocpp16/shapes_security.c"
 #include "../../plugins/ocpp16/shapes_station.c"
+#include "ocpp16_no_transfers.h"
 
 /* What is kept of a station is no matter here. */
 void keep_answer(struct station *st, const struct command *command, bb_str text, const struct bb_command_result *r)
