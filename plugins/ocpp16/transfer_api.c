@@ -203,7 +203,8 @@ static bb_err failure(bb_response *res, const struct bb_command_result *r)
 {
         switch (r->outcome) {
         case BB_COMMAND_INVALID:
-                bb_problem_field(res, r->fault_path, r->error_text);
+                /* What the shapes cannot see is found when the command is sent, and told without a path. */
+                bb_problem_field(res, r->fault_path.len > 0 ? r->fault_path : BB_STR("/firmware_id"), r->error_text);
                 return bb_problem(res, BB_E_INVALID, 422, "validation-failed",
                                   BB_STR("The station cannot get this firmware."));
         case BB_COMMAND_OFFLINE:

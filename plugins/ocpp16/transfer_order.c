@@ -197,7 +197,7 @@ static bb_err take_signature(struct order *o, const bb_rows *rows)
                 o->to_sign->signing_certificate = bb_row_str(rows, 0, 5);
         if (o->to_sign->signature.len == 0 || o->to_sign->signing_certificate.len == 0)
                 return invalid(o, "/firmware_id",
-                               BB_STR("this firmware has no signature: PUT /v1/firmware/{id}/signature"));
+                               BB_STR("firmware_id: it has no signature yet; PUT /v1/firmware/{id}/signature"));
         return BB_OK;
 }
 
@@ -208,17 +208,17 @@ static BB_AWAIT bb_err take_firmware(struct order *o)
         bb_rows *rows;
 
         if (!is_uuid(id))
-                return invalid(o, "/firmware_id", BB_STR("must be the id of a firmware"));
+                return invalid(o, "/firmware_id", BB_STR("firmware_id must be the id of a firmware"));
         TRY(bb_db_query(&rows,
                         "select name, bytes, vendor, model, signature, signing_certificate from ocpp16.firmware"
                         " where id = $1",
                         BB_UUID(id)));
         if (bb_rows_count(rows) == 0)
-                return invalid(o, "/firmware_id", BB_STR("there is no firmware with this id"));
+                return invalid(o, "/firmware_id", BB_STR("firmware_id: there is no firmware with this id"));
         TRY(charging->station_get(station_id(o->station), &station));
         if (!fits(bb_row_str(rows, 0, 2), station.vendor) || !fits(bb_row_str(rows, 0, 3), station.model))
                 return invalid(o, "/firmware_id",
-                               bb_print("this firmware is for %.*s %.*s, and the station is a %.*s %.*s",
+                               bb_print("firmware_id: it is for %.*s %.*s, and the station is a %.*s %.*s",
                                         BB_FMT(bb_row_str(rows, 0, 2)), BB_FMT(bb_row_str(rows, 0, 3)),
                                         BB_FMT(station.vendor), BB_FMT(station.model)));
         o->firmware_id = id;
@@ -291,18 +291,19 @@ BB_AWAIT bb_err transfer_begin(struct station *st, const struct command *command
         if (o.location == NULL || !is_ours(*o.location))
                 return BB_OK;
         if (bb_str_is(*o.location, UPLOAD) != (strcmp(o.kind, KIND_DIAGNOSTICS) == 0 || strcmp(o.kind, KIND_LOG) == 0))
-                return invalid(&o, "/location", BB_STR("is not a place for this"));
+                return invalid(&o, "/location", BB_STR("location: this is no place for it"));
         if (!bb_str_is(*o.location, UPLOAD))
                 TRY(take_firmware(&o));
         base = base_of(st);
         if (base.ptr == NULL)
                 return invalid(&o, "/location",
-                               BB_STR("is needed: where stations reach this network is not known (option public_url)"));
+                               BB_STR("location is needed: where stations reach this network is not known (option "
+                                      "public_url)"));
         token = token_new();
         *o.location = bb_print("%.*s" TRANSFER_PATH "%.*s%s%.*s", BB_FMT(base), BB_FMT(token),
                                o.name.len > 0 ? "/" : "", BB_FMT(o.name));
         if (o.location->len > URL_CHARS_OF_WHITEPAPER)
-                return invalid(&o, "/location", BB_STR("would be longer than 512 characters"));
+                return invalid(&o, "/location", BB_STR("location: ours would be longer than 512 characters"));
         ret_order->id = bb_uuid();
         TRY(store(&o, ret_order->id, token));
         *text = bb_shape_encode_text(command->request, o.message);
