@@ -4,6 +4,7 @@
  * AddressSanitizer every piece has a poisoned border, so that an overrun inside a block is found as on the heap.
  */
 #include "base/arena.h"
+#include "base/pages.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -26,7 +27,7 @@ enum { BORDER = 0 };
 
 enum {
         ALIGN = 16,
-        FIRST_BYTES = 8 * 1024, /* with the arena itself; most tasks need no more */
+        FIRST_BYTES = PAGES_BYTES, /* with the arena itself; most tasks need no more */
         BLOCK_BYTES = 16 * 1024,
         BLOCK_BYTES_MOST = 64 * 1024,
         BIG_BYTES = 4 * 1024 /* from here on a block of its own: a block wastes a quarter at most */
@@ -72,11 +73,9 @@ static size_t round_up(size_t bytes)
 
 struct arena *arena_new(const char *name)
 {
-        struct arena *a = heap_new(FIRST_BYTES);
+        struct arena *a = pages_take();
 
-        a->name = name;
-        a->held = FIRST_BYTES;
-        a->blocks = &a->first;
+        *a = (struct arena){.name = name, .held = FIRST_BYTES, .blocks = &a->first};
         a->first.room = FIRST_BYTES - offsetof(struct arena, first) - offsetof(struct block, data);
         POISON(a->first.data, a->first.room);
         return a;
@@ -117,7 +116,7 @@ void arena_free(struct arena *a)
                 return;
         arena_reset(a);
         UNPOISON(a->first.data, a->first.room);
-        free(a);
+        pages_give(a);
 }
 
 static void *alloc_big(struct arena *a, size_t bytes)

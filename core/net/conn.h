@@ -43,6 +43,8 @@ struct http_listener {
         struct map *per_address; /* addr_key -> number of connections */
         struct deadline resume;  /* accepting pauses after EMFILE and the like */
         struct deadline drain;
+        struct deadline calm; /* some time after the last of many connections */
+        size_t arrived;       /* since then */
         int32_t draining, ws_per_second;
         int64_t ws_credit; /* thousandths of a WebSocket that may be closed now */
 };

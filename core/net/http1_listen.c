@@ -2,14 +2,16 @@
  *
  * Listeners: accepting, the limits on connections, draining.
  */
+#include "base/pages.h"
 #include "base/str.h"
 #include "net/conn.h"
 #include "net/tls.h"
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { BACKLOG = 4096, PAUSE_MS = 200, DRAIN_TICK_MS = 100 };
+enum { BACKLOG = 4096, PAUSE_MS = 200, DRAIN_TICK_MS = 100, MANY_ARRIVED = 500, CALM_MS = 5000 };
 
 static const struct http_limits default_limits = {.header_ms = 10000,
                                                   .body_ms = 60000,
@@ -72,6 +74,8 @@ static void on_accept(struct evconnlistener *accept, evutil_socket_t fd, struct 
         }
         l->count++;
         l->refs++;
+        if (++l->arrived >= MANY_ARRIVED)
+                deadline_set(&l->calm, CALM_MS);
         conn_new(l, fd, sa, key);
 }
 
@@ -108,6 +112,14 @@ static void on_resume(struct deadline *d)
 
         if (l->accept != NULL)
                 evconnlistener_enable(l->accept);
+}
+
+/* Thousands of handshakes leave holes in the heap, which the system gets back once nobody comes any more. */
+static void on_calm(struct deadline *d)
+{
+        LIST_OF(struct http_listener, calm, d)->arrived = 0;
+        pages_trim();
+        malloc_trim(0);
 }
 
 /* --- making one --- */
@@ -163,6 +175,7 @@ bb_err http_listen(const char *address, struct tls_context *tls, const struct ht
         list_init(&l->conns);
         deadline_init(&l->resume, on_resume);
         deadline_init(&l->drain, on_drain_tick);
+        deadline_init(&l->calm, on_calm);
         l->per_address = map_new();
         err = str_starts(text, BB_STR("fd:")) ? open_given(l, str_sub(text, 3, text.len)) : open_address(l, text);
         if (err < 0) {
@@ -218,6 +231,7 @@ void http_listener_free(struct http_listener *l)
                 return;
         http_listener_stop_accepting(l);
         deadline_stop(&l->drain);
+        deadline_stop(&l->calm);
         LIST_EACH_SAFE (item, save, &l->conns) {
                 struct http_conn *c = LIST_OF(struct http_conn, link, item);
 

@@ -225,6 +225,8 @@ bb_err tls_context_new(const struct tls_files *files, struct tls_context **ret, 
         /* Peers often close without close_notify; HTTP and WebSocket know by themselves whether something is missing.
          */
         SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
+        /* One is enough for a station, which has one connection, and a storm of them is cheaper. */
+        SSL_CTX_set_num_tickets(ctx, 1);
         SSL_CTX_set_client_hello_cb(ctx, on_client_hello, NULL);
         err = load_files(ctx, files, ret_why);
         if (err < 0) {

@@ -13,15 +13,12 @@
 #include <stdio.h>
 #include <ucontext.h>
 
-#define ARENA_POOL 256
 #define DEFAULT_LIMIT 100000
 
 struct list task_all = {&task_all, &task_all};
 static struct list ready = {&ready, &ready};
 static struct slots tasks;
 static size_t limit, limit_asked = DEFAULT_LIMIT;
-static struct arena *arena_pool[ARENA_POOL];
-static size_t arena_pool_count;
 static _Thread_local struct task *current;
 
 static sigjmp_buf loop_env;
@@ -91,19 +88,6 @@ void coroutine_retire(struct coroutine *co)
 
 /* --- a task's life --- */
 
-static struct arena *arena_take(void)
-{
-        return arena_pool_count > 0 ? arena_pool[--arena_pool_count] : arena_new("task");
-}
-
-static void arena_give(struct arena *a)
-{
-        if (arena_pool_count == ARENA_POOL)
-                arena_free(a);
-        else
-                arena_pool[arena_pool_count++] = a;
-}
-
 /* On the task's own stack. */
 static void task_live(struct task *t)
 {
@@ -125,7 +109,7 @@ static void task_forget(struct task *t)
                 event_del(&t->alarm);
         list_remove(&t->all);
         slots_remove(&tasks, t->id);
-        arena_give(t->arena);
+        arena_free(t->arena);
         stack_give(t->co);
         t->magic = 0;
         free(t);
@@ -353,7 +337,7 @@ struct task *task_current(void)
 struct arena *task_arena(struct task *t)
 {
         if (t->arena == NULL)
-                t->arena = arena_take();
+                t->arena = arena_new("task");
         return t->arena;
 }
 
@@ -435,7 +419,5 @@ void task_close(void)
                 abort();
         log_set_context_source(NULL);
         stack_pool_free();
-        while (arena_pool_count > 0)
-                arena_free(arena_pool[--arena_pool_count]);
         slots_free(&tasks);
 }
