@@ -50,6 +50,12 @@ bb_err db_migrate(const struct db_config *, bb_str *ret_why);
 /* What db_migrate would apply, one "plugin/0001 name" a line (free() its ptr); changes nothing. */
 bb_err db_migrate_plan(const struct db_config *, bb_str *ret_plan, bb_str *ret_why);
 
+/* Makes months ahead of the tables that plugins named, and drops old ones that are empty. db_months_list on the loop,
+ * db_months anywhere: it blocks. One node at a time; another one's turn is no error. On one *ret_why is a sentence. */
+struct months;
+struct months *db_months_list(void); /* free() it */
+bb_err db_months(const struct db_config *, const struct months *, bb_str *ret_why);
+
 /* Checks that the runtime role may not bypass row security (blocks, one short connection), then starts the pool, which
  * connects when the loop runs. A server that is away is no error: the pool goes on trying; then the role is checked at
  * the first connection, and a wrong one leaves the pool closed with an error in the log. */

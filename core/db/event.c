@@ -201,6 +201,7 @@ void subscribers_stop(struct work *w)
 void db_remove_plugin(const bb_plugin_ref *who)
 {
         migrations_forget(who);
+        months_forget(who);
         LIST_EACH_SAFE (item, save, &subscriptions) {
                 struct subscription *s = LIST_OF(struct subscription, link, item);
 

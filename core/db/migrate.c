@@ -72,7 +72,7 @@ static void drop_notice(void *arg, const char *text)
         (void)text;
 }
 
-static bb_err owner_connect(const struct db_config *config, PGconn **ret, char **ret_why)
+bb_err owner_connect(const struct db_config *config, PGconn **ret, char **ret_why)
 {
         const char *const keys[] = {"dbname", "connect_timeout", "client_encoding", "application_name", NULL};
         const char *const values[] = {config->owner_url, "10", "UTF8", "busbard-migrate", NULL};

@@ -37,6 +37,8 @@ bb_err schema_grant(PGconn *, const char *schema, const char *role, char **ret_w
 bb_err because(bb_err err, char **ret_why, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* The first line of what the server said. */
 char *pg_reason(PGconn *);
+/* As the owner, one connection; the caller finishes it. */
+bb_err owner_connect(const struct db_config *, PGconn **ret, char **ret_why);
 /* One statement, or several without parameters; complains with `doing`. */
 bb_err owner_exec(PGconn *, const char *sql, const char *doing, char **ret_why);
 /* A query with text parameters; the caller clears the result. */

@@ -42,6 +42,7 @@ const struct bb_db_ops db_ops = {.size = sizeof(struct bb_db_ops),
                                  .audit_list = audit_list,
                                  .dead_letter_list = dead_letter_list,
                                  .dead_letter_replay = dead_letter_replay,
-                                 .event_list_stmt = event_list_stmt};
+                                 .event_list_stmt = event_list_stmt,
+                                 .months = months_register};
 
 const struct bb_db_ops *bb_db_ = &db_ops;

@@ -236,6 +236,10 @@ bb_err role_check(const struct db_config *, bb_str *ret_why);
 bb_err migrations_register(bb_plugin_ref *, const struct bb_migration *, size_t count, size_t stride);
 void migrations_forget(const bb_plugin_ref *);
 
+/* months.c */
+bb_err months_register(bb_plugin_ref *, const char *table);
+void months_forget(const bb_plugin_ref *);
+
 /* config.c */
 struct db_config config_defaults(const struct db_config *);
 

@@ -12,6 +12,8 @@
 #define RETRY_FIRST_MS 500
 #define RETRY_MOST_MS 10000
 #define TEND_MS 1000
+#define MONTHS_FIRST_MS 30000
+#define MONTHS_MS (24 * 3600 * 1000)
 
 static struct embedded embedded; /* without a supervisor the cluster is our own child */
 
@@ -49,12 +51,6 @@ static void tend(void *arg)
 
         (void)arg;
         embedded_tend(pid > 0 && waitpid(pid, NULL, WNOHANG) == pid ? pid : 0);
-}
-
-void server_tend_database(void)
-{
-        if (embedded_pid() > 0)
-                bb_timer_new(NULL, "database.tend", TEND_MS, TEND_MS, tend, NULL);
 }
 
 void server_close_database(void)
@@ -95,6 +91,43 @@ static struct db_config db_config(void)
                                   .node = node_name(),
                                   .owner_url = server.owner_url.ptr,
                                   .pool_size = server.config->server.database.pool};
+}
+
+struct month_work {
+        struct db_config config;
+        struct months *months;
+        bb_str why;
+        bb_err err;
+};
+
+static void run_months(void *arg)
+{
+        struct month_work *m = arg;
+
+        m->err = db_months(&m->config, m->months, &m->why);
+}
+
+/* In a thread: its connection is the owner's, and it may wait for locks. */
+static void tend_months(void *arg)
+{
+        struct month_work m = {.config = db_config(), .months = db_months_list()};
+        bb_err err = bb_worker_run(run_months, &m);
+
+        (void)arg;
+        if (err == BB_OK)
+                err = m.err;
+        if (err < 0)
+                bb_log(BB_WARN, "database.months", "months were neither made ahead nor dropped; tomorrow again",
+                       bb_kv_str("detail", m.why), bb_kv_err(err));
+        free((void *)(uintptr_t)m.why.ptr);
+        free(m.months);
+}
+
+void server_tend_database(void)
+{
+        if (embedded_pid() > 0)
+                bb_timer_new(NULL, "database.tend", TEND_MS, TEND_MS, tend, NULL);
+        bb_timer_new(NULL, "database.months", MONTHS_FIRST_MS, MONTHS_MS, tend_months, NULL);
 }
 
 BB_AWAIT bb_err server_migrate(void)

@@ -107,6 +107,13 @@ static const struct bb_field option_fields[] = {
          .max = 3650,
          .fallback = "180",
          .about = "How many days reports are kept that fit no session."},
+        {.name = "sample_days",
+         .type = BB_T_INT,
+         .offset = offsetof(struct charging_config, sample_days),
+         .min = 0,
+         .max = 36500,
+         .fallback = "1460",
+         .about = "How many days samples are kept, rounded up to whole months. 0: for ever."},
         {.name = "orphan_available_minutes",
          .type = BB_T_INT,
          .offset = offsetof(struct charging_config, orphan_available_minutes),
@@ -167,6 +174,7 @@ static bb_err load(const struct bb_host *host, void **ret_self)
 {
         (void)host;
         TRY(bb_db_migrations(schema_migrations, schema_migration_count));
+        TRY(bb_db_months("sample"));
         TRY(bb_job_type("charging.bulk", bulk_work));
         TRY(bb_provide("charging/1", &ops));
         *ret_self = NULL;

@@ -21,6 +21,7 @@ struct charging_config {
         uint64_t present;
         int32_t unknown_tokens; /* UNKNOWN_… */
         int64_t review_days;    /* how long reports kept aside stay */
+        int64_t sample_days;    /* how long samples stay; 0: for ever */
         /* What closes a session whose stop does not come (orphans.c); 0: not. */
         int64_t orphan_available_minutes, orphan_reboot_minutes, orphan_silence_days, orphan_open_days;
         int64_t orphan_grace_hours; /* how long such a session waits for its stop before it gets its account */
@@ -276,6 +277,8 @@ struct sample_item {
 #define VALUE_BYTES_MAX 65536 /* signed meter data is long */
 void sample_item_init(struct sample_item *, const struct bb_station_ref *, bb_str session_id, int64_t connector_id,
                       const struct bb_sample *, size_t count);
+/* sample_prune.c: deletes those that are older than they are kept. */
+BB_AWAIT bb_err samples_prune(struct charging *);
 bb_json *samples_json(const struct bb_sample *, size_t count);
 /* sample_store.c: the statement that stores the samples of these items and brings their sessions up to date. */
 BB_AWAIT bb_err sample_stmt(struct charging *, struct sample_item *const *, size_t count, struct bb_stmt *ret);

@@ -168,6 +168,9 @@ void housekeeping_hour(void *state)
         bb_err err = review_prune(c);
 
         if (err == BB_OK)
+                err = samples_prune(c);
+
+        if (err == BB_OK)
                 err = operations_prune(c);
         if (err < 0 && err != BB_E_CANCELED)
                 bb_log(BB_WARN, "charging.housekeeping", "The hour's work failed; the next hour tries again.",

@@ -278,6 +278,7 @@ static bb_err load(const struct bb_host *host, void **ret_self)
         if (charging == NULL)
                 return BB_E_UNSUPPORTED;
         TRY(bb_db_migrations(schema_migrations, schema_migration_count));
+        TRY(bb_db_months("message"));
         TRY(bb_http_routes(routes, BB_COUNT(routes)));
         TRY(bb_provide("station_driver/1", &driver_ops));
         TRY(bb_provide("charging_profile/1", &profile_ops));

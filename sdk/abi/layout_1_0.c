@@ -774,7 +774,7 @@ AT(bb_job_info, started_ms, 112, int64_t);
 AT(bb_job_info, ended_ms, 120, int64_t);
 AT(bb_job_info, attempts, 128, int32_t);
 
-AT_LEAST(bb_db_ops, 264);
+AT_LEAST(bb_db_ops, 272);
 AT(bb_db_ops, size, 0, uint32_t);
 AT(bb_db_ops, run, 8, bb_err (*)(const struct bb_stmt *stmts, size_t count, bb_rows **ret_rows));
 AT(bb_db_ops, begin, 16, bb_err (*)(bb_tx **ret_tx));
@@ -808,6 +808,7 @@ AT(bb_db_ops, dead_letter_list, 232, bb_err (*)(bb_str before, size_t limit, str
 AT(bb_db_ops, dead_letter_replay, 240, bb_err (*)(bb_str id));
 AT(bb_db_ops, audit_list, 248, bb_err (*)(bb_str object, int64_t before, size_t limit, struct bb_audit_entry **ret, size_t *ret_count));
 AT(bb_db_ops, event_list_stmt, 256, struct bb_stmt (*)(const struct bb_new_event *, size_t count));
+AT(bb_db_ops, months, 264, bb_err (*)(bb_plugin_ref *who, const char *table));
 
 IS(BB_ROUTE_WEBSOCKET, 1);
 IS(BB_ROUTE_IDEMPOTENT, 2);

@@ -218,6 +218,11 @@ static bb_err migrations(bb_plugin_ref *who, const struct bb_migration *m, size_
         (void)stride;
         return count > 0 ? BB_OK : BB_E_INVALID;
 }
+static bb_err months(bb_plugin_ref *who, const char *table)
+{
+        (void)who;
+        return table != NULL && table[0] != '\0' ? BB_OK : BB_E_INVALID;
+}
 /* Statements of the host's own tables: found by "-- event", "-- job", "-- audit", with what they were given as
  * parameters. */
 static struct bb_stmt own(const char *sql, int32_t flags, const struct bb_param *params, size_t count)
@@ -316,7 +321,8 @@ const struct bb_db_ops testkit_db_ops = {.size = sizeof(testkit_db_ops),
                                          .audit_stmt = audit_stmt,
                                          .dead_letter_list = dead_letter_list,
                                          .dead_letter_replay = by_id,
-                                         .audit_list = audit_list};
+                                         .audit_list = audit_list,
+                                         .months = months};
 const struct bb_db_ops *bb_db_ = &testkit_db_ops;
 
 size_t testkit_statements(const char *fragment)

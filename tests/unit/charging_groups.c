@@ -14,7 +14,7 @@
  * test-sources: plugins/charging/location.c plugins/charging/presence.c plugins/charging/reading.c
  * test-sources: plugins/charging/reservation.c plugins/charging/reservation_end.c
  * test-sources: plugins/charging/review.c plugins/charging/sample.c plugins/charging/session_cache.c
- * test-sources: plugins/charging/review_settle.c plugins/charging/settle.c
+ * test-sources: plugins/charging/sample_prune.c plugins/charging/review_settle.c plugins/charging/settle.c
  * test-sources: plugins/charging/orphans.c plugins/charging/session_clock.c plugins/charging/session_end.c
  * test-sources: plugins/charging/session_match.c
  * test-sources: plugins/charging/session_list.c plugins/charging/session_plausible.c plugins/charging/session_read.c

@@ -15,7 +15,7 @@
  * test-sources: plugins/charging/location.c plugins/charging/presence.c plugins/charging/reading.c
  * test-sources: plugins/charging/reservation.c plugins/charging/reservation_end.c
  * test-sources: plugins/charging/review.c plugins/charging/sample.c plugins/charging/session_cache.c
- * test-sources: plugins/charging/review_settle.c plugins/charging/settle.c
+ * test-sources: plugins/charging/sample_prune.c plugins/charging/review_settle.c plugins/charging/settle.c
  * test-sources: plugins/charging/orphans.c plugins/charging/session_clock.c plugins/charging/session_end.c
  * test-sources: plugins/charging/session_match.c
  * test-sources: plugins/charging/session_list.c plugins/charging/session_plausible.c plugins/charging/session_read.c
@@ -346,6 +346,54 @@ static void a_tenants_rules_are_its_own(void **state)
         assert_int_equal(rows_of("charging.session", "station_id = 'APART' and state = 0"), 1);
 }
 
+/* --- what is kept --- */
+
+#define MONTH "date_trunc('month', now() - interval '100 days')"
+
+static void sample_row(int session, const char *at, const char *received, int64_t count)
+{
+        char sql[700];
+
+        snprintf(
+                sql, sizeof(sql),
+                "insert into charging.sample (tenant_id, session_id, at, digest, station_id, connector_id, received_at,"
+                " kind_id, value) select 'nord', '0190aaaa-0000-7000-8000-00000000000%d', %s + g * interval '1 ms',"
+                " gen_random_uuid(), 'KEPT', 1, %s, 1, '1' from generate_series(1, %lld) g",
+                session, at, received, (long long)count);
+        admin_do(sql);
+}
+
+static void prune(void *arg)
+{
+        fixture_options.sample_days = (int64_t)(intptr_t)arg;
+        assert_int_equal(samples_prune(state_nord), BB_OK);
+}
+
+static void old_samples_leave_by_whole_months(void **state)
+{
+        (void)state;
+        sample_row(1, MONTH " - interval '40 days'", "now() - interval '140 days'", 12000);
+        sample_row(2, MONTH " - interval '1 hour'", "now() - interval '101 days'", 1);
+        sample_row(3, MONTH " + interval '1 hour'", "now() - interval '101 days'", 1);
+        sample_row(4, "timestamptz '1970-01-01Z'", "now()", 1);                       /* a clock that was never set */
+        sample_row(5, "timestamptz '1970-01-01Z'", "now() - interval '101 days'", 1); /* and long ago */
+        sample_row(6, "timestamptz '2040-01-01Z'", "now() - interval '101 days'", 1);
+        admin_do(
+                "insert into charging.sample (tenant_id, session_id, at, digest, station_id, connector_id, received_at,"
+                " kind_id, value) select 'sued', session_id, at, digest, station_id, connector_id, received_at, "
+                "kind_id,"
+                " value from charging.sample where session_id = '0190aaaa-0000-7000-8000-000000000002'");
+        in_task(&nord, prune, (void *)(intptr_t)0); /* for ever */
+        assert_int_equal(rows_of("charging.sample", "station_id = 'KEPT'"), 12005);
+        in_task(&nord, prune, (void *)(intptr_t)100);
+        assert_int_equal(rows_of("charging.sample", "station_id = 'KEPT'"), 2);
+        assert_int_equal(rows_of("charging.sample", "station_id = 'KEPT' and session_id in"
+                                                    " ('0190aaaa-0000-7000-8000-000000000003',"
+                                                    " '0190aaaa-0000-7000-8000-000000000004')"),
+                         2);
+        assert_int_equal(admin_number("select count(*) from charging.sample where tenant_id = 'sued'"), 1);
+}
+
 /* --- clocks --- */
 
 static void do_behind(void *arg)
@@ -482,6 +530,7 @@ int main(void)
                 cmocka_unit_test(a_reboot_closes_what_does_not_go_on),
                 cmocka_unit_test(nothing_is_open_for_ever),
                 cmocka_unit_test(a_tenants_rules_are_its_own),
+                cmocka_unit_test(old_samples_leave_by_whole_months),
                 cmocka_unit_test(a_clock_that_is_behind_is_corrected),
                 cmocka_unit_test(a_clock_that_is_ahead_is_corrected),
                 cmocka_unit_test(a_clock_that_was_never_set_is_corrected),

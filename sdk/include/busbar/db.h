@@ -236,6 +236,11 @@ struct bb_db_ops {
 
         /* Many events, delivered in this order: one statement for the changes of a whole batch. */
         struct bb_stmt (*event_list_stmt)(const struct bb_new_event *, size_t count);
+
+        /* In load(): a table of the plugin that is partitioned by range of a time, UTC months named table_YYYY_MM and
+         * one table_default. The host makes two years of months ahead, and drops a month that is over for a quarter
+         * and holds no row of any tenant: deleting what is old is the plugin's, by whole months, in small steps. */
+        bb_err (*months)(bb_plugin_ref *who, const char *table);
 };
 
 extern const struct bb_db_ops *bb_db_ BB_HIDDEN;
@@ -318,6 +323,10 @@ static inline int64_t bb_db_away_ms(void)
 static inline bb_err bb_db_migrations(const struct bb_migration *m, size_t count)
 {
         return bb_db_->migrations(bb_self_, m, count, sizeof(*m));
+}
+static inline bb_err bb_db_months(const char *table)
+{
+        return bb_db_->months(bb_self_, table);
 }
 static inline struct bb_stmt bb_event_stmt(const char *topic, bb_str key, bb_str payload_json)
 {
