@@ -14,6 +14,7 @@
 
 #define END_CHECK_MS 50
 #define SETTLED_CHECK_MS 50
+#define STOP_MOST_MS 8000  /* for the last StopTransactions of those who are connected */
 #define CLOSE_MOST_MS 8000 /* for closing handshakes */
 #define IMPATIENT_MS 1500  /* a second signal after this means at once; sooner it is a shell that sends two */
 
@@ -22,13 +23,13 @@ int ending;
 
 static struct event *signals[2], *end_check, *stats_timer, *settled_timer, *duration;
 static int64_t began_us, end_begun, asked_at;
-static int closing;
 
 /* --- the end: stop what charges, wait for the acknowledgements, close, leave --- */
 
 static void on_end_check(evutil_socket_t fd, short what, void *arg)
 {
         int64_t taken = time_mono_ms() - end_begun, open = 0, unsent = 0;
+        int64_t most = options.drain_s > 0 ? options.drain_s * 1000 : STOP_MOST_MS;
 
         (void)fd;
         (void)what;
@@ -37,14 +38,14 @@ static void on_end_check(evutil_socket_t fd, short what, void *arg)
                 const struct station *st = &stations[i];
 
                 open += st->ws != NULL || st->second_ws != NULL;
-                unsent += st->link == LINK_UP && (st->in_flight != NULL || st->queued > 0);
+                unsent += (st->link == LINK_UP || station_wants_link(st)) && (st->in_flight != NULL || st->queued > 0);
         }
-        if (!closing && (unsent == 0 || taken > options.drain_s * 1000)) {
-                closing = 1;
+        if (ending < CLOSING && (unsent == 0 || taken > most)) {
+                ending = CLOSING;
                 end_begun = time_mono_ms();
                 for (int64_t i = 0; i < options.stations; i++)
                         station_close(&stations[i], 1000, NEVER);
-        } else if (closing && ((open == 0 && task_count() == 0) || taken > CLOSE_MOST_MS)) {
+        } else if (ending == CLOSING && ((open == 0 && task_count() == 0) || taken > CLOSE_MOST_MS)) {
                 loop_stop();
         }
 }
@@ -59,7 +60,7 @@ void sim_end(void)
                 return;
         }
         asked_at = time_mono_ms();
-        ending = 1;
+        ending = DRAINING;
         end_begun = time_mono_ms();
         for (int64_t i = 0; i < options.stations; i++) {
                 struct station *st = &stations[i];

@@ -20,7 +20,6 @@ struct options options = {.prefix = "SIM",
                           .ramp = 50,
                           .stats_s = 10,
                           .timeout_s = 30,
-                          .drain_s = 8,
                           .share = {[PROFILE_NORMAL] = 1},
                           .bench_action = "mix"};
 
@@ -50,7 +49,8 @@ static const struct spec {
         {"duration", INTEGER, &options.duration_s, 1, 1e9, "seconds, then the end (none)"},
         {"ramp", REAL, &options.ramp, 0.1, 100000, "connections a second (50)"},
         {"timeout", INTEGER, &options.timeout_s, 1, 3600, "seconds to wait for an answer (30)"},
-        {"drain", INTEGER, &options.drain_s, 0, 3600, "seconds at the end for what is not acknowledged yet (8)"},
+        {"drain", INTEGER, &options.drain_s, 0, 3600,
+         "seconds at the end until all is acknowledged, links lost or not"},
         {"bench", FLAG, &options.bench, 0, 0, "closed loop: the next message as soon as one is answered"},
         {"bench-action", TEXT, &options.bench_action, 0, 0, "Heartbeat, MeterValues, mix or sessions (mix)"},
         {"bench-every", INTEGER, &options.bench_every_s, 1, 3600, "seconds between two messages of a station, instead"},

@@ -40,10 +40,12 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         ticked_at = now;
         if (tokens > options.ramp)
                 tokens = options.ramp;
-        while (tokens >= 1 && under_way < UNDER_WAY_MOST && !list_empty(&waiting) && !ending) {
+        while (tokens >= 1 && under_way < UNDER_WAY_MOST && !list_empty(&waiting)) {
                 struct station *st = LIST_OF(struct station, pace, waiting.next);
 
                 list_remove(&st->pace);
+                if (!station_wants_link(st))
+                        continue;
                 tokens -= 1;
                 begin(st);
         }

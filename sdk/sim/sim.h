@@ -272,7 +272,13 @@ void stats_print_settled(int64_t began_us);
 void stats_print(const char *what);
 
 /* --- busbar-sim.c --- */
-extern int ending; /* no new transactions and connections */
+enum { DRAINING = 1, CLOSING };
+extern int ending; /* 0, or no new transactions and connections */
+/* With --drain those come back at the end, too, whose transactions are not told yet. */
+static inline int station_wants_link(const struct station *st)
+{
+        return !ending || (ending == DRAINING && options.drain_s > 0 && st->queued > 0);
+}
 void sim_end(void);
 
 #endif

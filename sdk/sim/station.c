@@ -31,7 +31,7 @@ static int64_t station_due(const struct station *st)
 {
         int64_t due = ending ? NEVER : story_due(st);
 
-        if (st->link == LINK_DOWN && st->ws == NULL && !ending)
+        if (st->link == LINK_DOWN && st->ws == NULL && station_wants_link(st))
                 due = earlier(due, st->reconnect_at);
         if (st->link != LINK_UP)
                 return due;
@@ -119,7 +119,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
         (void)fd;
         (void)what;
-        if (st->link == LINK_DOWN && st->ws == NULL && now >= st->reconnect_at && !ending) {
+        if (st->link == LINK_DOWN && st->ws == NULL && now >= st->reconnect_at && station_wants_link(st)) {
                 st->reconnect_at = NEVER;
                 st->link = LINK_WAITING;
                 pace_want(st);
@@ -302,7 +302,7 @@ void station_connect(void *arg)
                 return;
         }
         link_up(st, ws);
-        if (ending)
+        if (!station_wants_link(st))
                 station_close(st, 1000, NEVER);
 }
 

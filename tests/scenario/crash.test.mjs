@@ -13,7 +13,7 @@ import { Busbar, build, sleep, until } from './lib.mjs';
 
 const form = process.env.LONG
   ? { stations: 500, blows: 20, pause: [1000, 9000], rate: 25 }
-  : { stations: 100, blows: 3, pause: [1500, 4000], rate: 100 };
+  : { stations: 80, blows: 3, pause: [1500, 4000], rate: 50 };
 const seed = Number(process.env.CRASH_SEED ?? Date.now() % 1000000);
 
 let busbar, dataFolder;
