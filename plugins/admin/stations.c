@@ -8,9 +8,9 @@ static const char *const connector_states[] = {"Unknown",       "Available",   "
                                                "SuspendedEVSE", "SuspendedEV", "Finishing", "Reserved",
                                                "Unavailable",   "Faulted",     NULL};
 static const char *const admissions[] = {"admitted", "pending", "blocked", NULL};
-static const char *const verdicts[] = {"ok",      "unknown-station",   "held-for-adoption", "wrong-password",
-                                       "blocked", "too-many-attempts", "handshake",         "second-connection",
-                                       NULL};
+static const char *const verdicts[] = {
+        "ok",        "unknown-station",   "held-for-adoption", "wrong-password", "blocked", "too-many-attempts",
+        "handshake", "second-connection", "security-profile",  "certificate",    NULL};
 
 #define AT(member) .offset = offsetof(struct bb_connector, member)
 static const struct bb_field connector_fields[] = {
@@ -68,6 +68,18 @@ static const struct bb_field station_fields[] = {
         {.name = "admission", .type = BB_T_ENUM, .flags = BB_REQUIRED, AT(admission), .values = admissions},
         {.name = "online", .type = BB_T_BOOL, .flags = BB_REQUIRED, AT(online)},
         {.name = "has_password", .type = BB_T_BOOL, .flags = BB_REQUIRED, AT(has_password)},
+        {.name = "security_profile",
+         .type = BB_T_INT32,
+         .flags = BB_REQUIRED,
+         AT(security_profile),
+         .about = "The least that it may connect with: 0 anything, 1 password, 2 password and TLS, 3 client "
+                  "certificate. "
+                  "Rises with what it uses."},
+        {.name = "password_changing",
+         .type = BB_T_BOOL,
+         .flags = BB_REQUIRED,
+         AT(password_changing),
+         .about = "It was sent a new password and has not used it yet: both are right."},
         {.name = "protocol", .type = BB_T_STR, AT(protocol)},
         {.name = "vendor", .type = BB_T_STR, AT(vendor)},
         {.name = "model", .type = BB_T_STR, AT(model)},
@@ -107,6 +119,13 @@ static const struct bb_field change_fields[] = {
          .max = 64,
          .about = "HTTP Basic password, 8 to 64 characters; empty or null: none is needed. Cannot be read back."},
         {.name = "admission", .type = BB_T_ENUM, AT(admission), .values = admissions},
+        {.name = "security_profile",
+         .type = BB_T_INT32,
+         AT(security_profile),
+         .min = 0,
+         .max = 3,
+         .about = "0 to 3; lower than it is: to let the station come back with less."},
+        IGNORED("password_changing", BB_T_BOOL, AT(room)),
         IGNORED("id", BB_T_STR, AT(room)),
         IGNORED("online", BB_T_BOOL, AT(room)),
         IGNORED("has_password", BB_T_BOOL, AT(room)),
@@ -131,7 +150,7 @@ static const struct bb_field change_fields[] = {
 };
 BB_SHAPE(StationChange, bb_station_change, 0, "Members left out stay as they are; null removes one.", change_fields);
 _Static_assert(BB_STATION_SET_NAME == 1 && BB_STATION_SET_LOCATION == 2 && BB_STATION_SET_PASSWORD == 4 &&
-                       BB_STATION_SET_ADMISSION == 8,
+                       BB_STATION_SET_ADMISSION == 8 && BB_STATION_SET_PROFILE == 16,
                "change_fields follows BB_STATION_SET_…");
 #undef AT
 

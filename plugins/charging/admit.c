@@ -22,70 +22,112 @@ static const char *const details[] = {
 struct known {
         int32_t found;
         int32_t admission;
-        int32_t credential; /* right, or none is needed */
-        int64_t epoch;      /* 0: none was given out */
+        int32_t credential;      /* right, or none is needed */
+        int32_t certificate;     /* 0: none, or the station's; 1: another one's */
+        int32_t profile, wanted; /* BB_PROFILE_…: of this connection, and the least that is let in */
+        int64_t epoch;           /* 0: none was given out */
 };
-
-/* The MAC binds the password to its station. */
-static bb_err password_mac(const struct bb_admit *a, uint8_t ret[BB_MAC_BYTES])
-{
-        return bb_mac("station-password", bb_print("%.*s:%.*s", BB_FMT(a->station_id), BB_FMT(a->password)), ret);
-}
 
 /* A question that waits in its task for its commit. */
 struct admit_item {
         struct report report;
         struct bb_station_ref who; /* epoch is not known yet */
         const struct bb_admit *admit;
-        uint8_t mac[BB_MAC_BYTES];
+        struct password_macs macs;
         struct known known;
 };
 
-/* That the update compares MACs tells an attacker nothing: he cannot choose their bytes. What counts is in
- * known_from(). */
+/* Comparing MACs here tells an attacker nothing: he cannot choose their bytes. Whoever comes with the next password has
+ * taken it: from there on it is the only one. The profile never falls by itself (Security Whitepaper A00.FR.005). */
 static const char look_sql[] =
-        "with asked as (select a.station_id, decode(a.mac, 'hex') as mac, a.driver, a.protocol, a.n"
-        "  from unnest($1::text[], $2::text[], $3::text[], $4::text[]) with ordinality"
-        "  as a (station_id, mac, driver, protocol, n)),"
-        " taken as (update charging.station s set epoch_last = s.epoch_last + 1, driver = a.driver,"
-        "  protocol = a.protocol from asked a where s.station_id = a.station_id and s.admission = 0"
-        "  and (s.password_mac is null or s.password_mac = a.mac) returning a.n, s.epoch_last)"
-        " select a.n, k.admission, k.password_mac, t.epoch_last from asked a"
-        " join charging.station k on k.station_id = a.station_id left join taken t on t.n = a.n";
+        "with asked as (select a.station_id, decode(a.mac, 'hex') as mac, decode(a.mac_hex, 'hex') as mac_hex,"
+        "  a.certificate, a.tls, a.driver, a.protocol, a.n"
+        "  from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[])"
+        "  with ordinality as a (station_id, mac, mac_hex, certificate, tls, driver, protocol, n)),"
+        " compared as (select a.*, k.admission, k.security_profile as wanted, k.password_mac is null as open,"
+        "  coalesce(a.mac in (k.password_mac, k.password_mac_hex), false)"
+        "  or coalesce(a.mac_hex in (k.password_mac, k.password_mac_hex), false) as is_old,"
+        "  coalesce(a.mac in (k.next_mac, k.next_mac_hex), false)"
+        "  or coalesce(a.mac_hex in (k.next_mac, k.next_mac_hex), false) as is_next,"
+        "  coalesce(a.certificate in (k.station_id, k.serial_number), false) as certified"
+        "  from asked a join charging.station k on k.station_id = a.station_id),"
+        " judged as (select c.*, c.certified or c.open or c.is_old or c.is_next as credential,"
+        "  c.certificate is not null and not c.certified as foreign_certificate,"
+        "  case when c.certified then 3 when c.is_next or (c.is_old and not c.open) then 1 + c.tls else 0 end as "
+        "profile"
+        "  from compared c),"
+        " taken as (update charging.station s set epoch_last = s.epoch_last + 1, driver = j.driver,"
+        "  protocol = j.protocol, security_profile = greatest(s.security_profile, j.profile),"
+        "  version = s.version + (j.profile > s.security_profile or j.is_next)::int,"
+        "  password_mac = case when j.is_next then s.next_mac else s.password_mac end,"
+        "  password_mac_hex = case when j.is_next then s.next_mac_hex else s.password_mac_hex end,"
+        "  next_mac = case when j.is_next then null else s.next_mac end,"
+        "  next_mac_hex = case when j.is_next then null else s.next_mac_hex end"
+        "  from judged j where s.station_id = j.station_id and s.admission = 0 and j.credential"
+        "  and not j.foreign_certificate and j.profile >= s.security_profile returning j.n, s.epoch_last)"
+        " select j.n, j.admission, j.credential, j.foreign_certificate, j.profile, j.wanted, t.epoch_last"
+        " from judged j left join taken t on t.n = j.n";
 
-static void known_from(const bb_rows *rows, size_t row, struct admit_item *item)
+static void known_from(const bb_rows *rows, size_t row, struct known *ret)
 {
-        bb_str wanted = bb_row_bytes(rows, row, 2);
+        *ret = (struct known){.found = 1,
+                              .admission = (int32_t)bb_row_int(rows, row, 1, BB_STATION_BLOCKED),
+                              .credential = bb_row_int(rows, row, 2, 0) != 0,
+                              .certificate = bb_row_int(rows, row, 3, 0) != 0,
+                              .profile = (int32_t)bb_row_int(rows, row, 4, 0),
+                              .wanted = (int32_t)bb_row_int(rows, row, 5, 0),
+                              .epoch = bb_row_int(rows, row, 6, 0)};
+}
 
-        item->known.found = 1;
-        item->known.admission = (int32_t)bb_row_int(rows, row, 1, BB_STATION_BLOCKED);
-        item->known.credential =
-                bb_row_is_null(rows, row, 2) || (item->admit->password.ptr != NULL && wanted.len == sizeof(item->mac) &&
-                                                 bb_equal_secret(wanted.ptr, item->mac, sizeof(item->mac)));
-        item->known.epoch = bb_row_int(rows, row, 3, 0);
+static bb_str hex_or_none(bb_str mac)
+{
+        return mac.ptr != NULL ? bb_hex(mac) : BB_NONE;
+}
+
+/* The columns of look_sql's question. */
+struct admit_columns {
+        bb_str *stations, *macs, *macs_hex, *certificates, *drivers, *protocols;
+        int64_t *tls;
+};
+
+static struct admit_columns columns_of(struct report *const *reports, size_t count)
+{
+        bb_str *texts = BB_NEW_ARRAY(bb_str, 6 * count + 1);
+        struct admit_columns c = {.stations = texts,
+                                  .macs = texts + count,
+                                  .macs_hex = texts + 2 * count,
+                                  .certificates = texts + 3 * count,
+                                  .drivers = texts + 4 * count,
+                                  .protocols = texts + 5 * count,
+                                  .tls = BB_NEW_ARRAY(int64_t, count + 1)};
+
+        for (size_t i = 0; i < count; i++) {
+                const struct admit_item *item = (const struct admit_item *)reports[i];
+                const struct password_macs *macs = item->admit->password.ptr != NULL ? &item->macs : NULL;
+
+                c.stations[i] = item->admit->station_id;
+                c.macs[i] = hex_or_none(password_mac(macs));
+                c.macs_hex[i] = hex_or_none(password_mac_hex(macs));
+                c.certificates[i] = report_text(item->admit->certificate, 64);
+                c.drivers[i] = item->admit->driver;
+                c.protocols[i] = item->admit->protocol;
+                c.tls[i] = item->admit->tls != 0;
+        }
+        return c;
 }
 
 static BB_AWAIT bb_err admit_round(struct charging *c, struct report *const *reports, size_t count)
 {
-        bb_str *texts = BB_NEW_ARRAY(bb_str, 4 * count + 1), *stations = texts, *macs = texts + count,
-               *drivers = macs + count, *protocols = drivers + count;
+        const struct admit_columns asked = columns_of(reports, count);
         bb_rows *rows[2];
 
         (void)c;
-        for (size_t i = 0; i < count; i++) {
-                const struct admit_item *item = (const struct admit_item *)reports[i];
-
-                stations[i] = item->admit->station_id;
-                macs[i] = item->admit->password.ptr != NULL
-                                  ? bb_hex((bb_str){(const char *)item->mac, sizeof(item->mac)})
-                                  : BB_NONE;
-                drivers[i] = item->admit->driver;
-                protocols[i] = item->admit->protocol;
-        }
         const struct bb_stmt stmts[] = {
-                stations_lock_stmt(&BB_TEXT_ARRAY(stations, count)),
-                BB_STMT(look_sql, BB_TEXT_ARRAY(stations, count), BB_TEXT_ARRAY(macs, count),
-                        BB_TEXT_ARRAY(drivers, count), BB_TEXT_ARRAY(protocols, count)),
+                stations_lock_stmt(&BB_TEXT_ARRAY(asked.stations, count)),
+                BB_STMT(look_sql, BB_TEXT_ARRAY(asked.stations, count), BB_TEXT_ARRAY(asked.macs, count),
+                        BB_TEXT_ARRAY(asked.macs_hex, count), BB_TEXT_ARRAY(asked.certificates, count),
+                        BB_INT_ARRAY(asked.tls, count), BB_TEXT_ARRAY(asked.drivers, count),
+                        BB_TEXT_ARRAY(asked.protocols, count)),
         };
 
         TRY(bb_db_run(stmts, BB_COUNT(stmts), rows));
@@ -94,7 +136,7 @@ static BB_AWAIT bb_err admit_round(struct charging *c, struct report *const *rep
 
                 if (n < 1 || (size_t)n > count)
                         return BB_E_INTERNAL;
-                known_from(rows[1], row, (struct admit_item *)reports[n - 1]);
+                known_from(rows[1], row, &((struct admit_item *)reports[n - 1])->known);
         }
         return BB_OK;
 }
@@ -110,7 +152,7 @@ static BB_AWAIT bb_err look(struct charging *c, const struct bb_admit *a, struct
 
         item.report.who = &item.who;
         if (a->password.ptr != NULL)
-                TRY(password_mac(a, item.mac));
+                TRY(password_macs(a->station_id, a->password, &item.macs));
         TRY(bb_batch_submit(c->admits, &item));
         *ret = item.known;
         return BB_OK;
@@ -143,17 +185,42 @@ static int32_t verdict_of(struct charging *c, const struct bb_admit *a, const st
 {
         if (!known->found)
                 return BB_ADMIT_UNKNOWN;
+        if (known->certificate != 0)
+                return BB_ADMIT_CERTIFICATE;
+        if (!known->credential && known->wanted == BB_PROFILE_CERTIFICATE && a->password.ptr == NULL)
+                return BB_ADMIT_PROFILE; /* a password would not help it */
         if (!known->credential)
                 return limiter_take(&c->wrong_passwords, a->station_id, a->remote, bb_mono_ms(), NULL)
                                ? BB_ADMIT_PASSWORD
                                : BB_ADMIT_RATE;
         if (known->admission == BB_STATION_PENDING)
                 return BB_ADMIT_HELD;
-        return known->admission == BB_STATION_ADMITTED ? BB_ADMIT_OK : BB_ADMIT_BLOCKED;
+        if (known->admission != BB_STATION_ADMITTED)
+                return BB_ADMIT_BLOCKED;
+        return known->profile >= known->wanted ? BB_ADMIT_OK : BB_ADMIT_PROFILE;
 }
 
-static bb_str detail_of(const struct bb_admit *a, int32_t verdict)
+/* Security Whitepaper A00.FR.002, A00.FR.005. */
+static bb_str profile_detail(const struct known *known)
 {
+        static const char *const means[] = {"no password", "a password without TLS", "a password within TLS",
+                                            "a client certificate"};
+
+        return bb_print(
+                "The station came with security profile %d (%s), but has to use %d (%s) at least. Set it so in the "
+                "station (SecurityProfile), or lower security_profile here.",
+                (int)known->profile, means[known->profile & 3], (int)known->wanted, means[known->wanted & 3]);
+}
+
+static bb_str detail_of(const struct bb_admit *a, const struct known *known, int32_t verdict)
+{
+        if (verdict == BB_ADMIT_PROFILE)
+                return profile_detail(known);
+        if (verdict == BB_ADMIT_CERTIFICATE)
+                return bb_print(
+                        "The client certificate is that of \"%.*s\", which is neither the id nor the serial number of "
+                        "this station.",
+                        BB_FMT(report_text(a->certificate, 64)));
         if (verdict == BB_ADMIT_PASSWORD && a->password.ptr == NULL)
                 return BB_STR(
                         "The station sent no password, but has one here. Enter it in the station (AuthorizationKey) or "
@@ -165,10 +232,11 @@ static bb_str detail_of(const struct bb_admit *a, int32_t verdict)
         return bb_cstr(details[verdict]);
 }
 
-static BB_AWAIT void refuse(struct charging *c, const struct bb_admit *a, struct bb_admitted *ret)
+static BB_AWAIT void refuse(struct charging *c, const struct bb_admit *a, const struct known *known,
+                            struct bb_admitted *ret)
 {
         ret->epoch = 0;
-        ret->detail = detail_of(a, ret->verdict);
+        ret->detail = detail_of(a, known, ret->verdict);
         attempt_record(c, a, ret, 1);
 }
 
@@ -188,9 +256,10 @@ BB_AWAIT bb_err charging_admit(const struct bb_admit *a, struct bb_admitted *ret
                 TRY(onboard(c, a));
                 TRY(look(c, a, &known));
         }
-        *ret = (struct bb_admitted){.verdict = verdict_of(c, a, &known), .epoch = known.epoch};
+        *ret = (struct bb_admitted){
+                .verdict = verdict_of(c, a, &known), .profile = known.profile, .epoch = known.epoch};
         if (ret->verdict != BB_ADMIT_OK)
-                refuse(c, a, ret);
+                refuse(c, a, &known, ret);
         else if (known.epoch == 0)
                 return BB_E_CONFLICT; /* an operator changed it between the two halves of the statement */
         return BB_OK;

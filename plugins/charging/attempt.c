@@ -7,7 +7,8 @@
 
 #define ATTEMPTS_KEPT "1000"
 
-static const char *const verdicts[] = {"ok", "unknown", "held", "password", "blocked", "rate", "handshake", "second"};
+static const char *const verdicts[] = {"ok",   "unknown",   "held",   "password", "blocked",
+                                       "rate", "handshake", "second", "profile",  "certificate"};
 
 BB_AWAIT void attempt_record(struct charging *c, const struct bb_admit *a, const struct bb_admitted *refused,
                              int64_t count)

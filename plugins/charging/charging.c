@@ -12,8 +12,9 @@ extern const size_t schema_migration_count BB_HIDDEN;
 
 static const struct bb_charging_ops ops = {
         .size = sizeof(ops),
-        /* admit.c */
+        /* admit.c, password.c */
         .admit = charging_admit,
+        .password_next = charging_password_next,
         .refused = charging_refused,
         /* station_link.c */
         .online = charging_online,

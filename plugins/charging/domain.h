@@ -111,6 +111,7 @@ struct bb_stmt stmt_kept(const struct bb_stmt *);
 
 /* --- from drivers --- */
 BB_AWAIT bb_err charging_admit(const struct bb_admit *, struct bb_admitted *ret);
+BB_AWAIT bb_err charging_password_next(bb_str actor, bb_str station_id, bb_str password, int32_t replace);
 BB_AWAIT bb_err charging_refused(const struct bb_admit *, int32_t verdict, bb_str detail);
 BB_AWAIT bb_err charging_online(const struct bb_station_ref *, bb_str remote);
 BB_AWAIT bb_err charging_offline(const struct bb_station_ref *, bb_str reason);
@@ -193,6 +194,16 @@ BB_AWAIT bb_err charging_reservation_told(const struct bb_reservation *);
 BB_AWAIT bb_err charging_reservation_gone(bb_str station_id, int64_t id, bb_str answer);
 
 /* --- between the files --- */
+
+/* password.c: as the table of stations has them; `decoded` when the password is hexadecimal. Bound to the station. */
+struct password_macs {
+        uint8_t verbatim[BB_MAC_BYTES], decoded[BB_MAC_BYTES];
+        int32_t is_hex;
+};
+bb_err password_macs(bb_str station_id, bb_str password, struct password_macs *ret);
+bb_str password_mac(const struct password_macs *);     /* BB_NONE: of no password (NULL) */
+bb_str password_mac_hex(const struct password_macs *); /* BB_NONE: it is not hexadecimal */
+int32_t password_valid(bb_str);
 
 /* attempt.c: writes down that a connection was refused, and why. Trouble in doing so is logged, not returned. */
 BB_AWAIT void attempt_record(struct charging *, const struct bb_admit *, const struct bb_admitted *, int64_t count);

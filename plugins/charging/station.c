@@ -8,9 +8,8 @@
         "s.station_id, s.name, s.location_id, s.admission, s.driver, s.protocol, s.vendor, s.model, s.serial_number,"  \
         " s.firmware_version, s.iccid, s.imsi, s.meter_type, s.meter_serial_number, s.online,"                         \
         " s.password_mac is not null, s.remote, s.connected_at, s.disconnected_at, s.last_seen_at, s.boot_at,"         \
-        " s.created_at, s.updated_at, s.clock_drift_ms, s.epoch, s.version"
-#define PASSWORD_MIN 8
-#define PASSWORD_MAX 64 /* OCPP-J: an AuthorizationKey has 20 bytes, or 40 hexadecimal digits */
+        " s.created_at, s.updated_at, s.clock_drift_ms, s.epoch, s.version, s.security_profile,"                       \
+        " s.next_mac is not null"
 
 static void station_row(const bb_rows *rows, size_t i, struct bb_station *ret)
 {
@@ -41,6 +40,8 @@ static void station_row(const bb_rows *rows, size_t i, struct bb_station *ret)
                 .clock_drift_ms = bb_row_int(rows, i, 23, 0),
                 .epoch = bb_row_int(rows, i, 24, 0),
                 .version = bb_row_int(rows, i, 25, 0),
+                .security_profile = (int32_t)bb_row_int(rows, i, 26, 0),
+                .password_changing = bb_row_int(rows, i, 27, 0) != 0,
         };
 }
 
@@ -104,8 +105,10 @@ static int is_valid(const struct bb_station_change *change)
                 return 0;
         if (sets(change, BB_STATION_SET_LOCATION) && !text_clean(change->location_id, 64))
                 return 0;
-        if (sets(change, BB_STATION_SET_PASSWORD) && change->password.len > 0 &&
-            (change->password.len < PASSWORD_MIN || !text_clean(change->password, PASSWORD_MAX)))
+        if (sets(change, BB_STATION_SET_PASSWORD) && change->password.len > 0 && !password_valid(change->password))
+                return 0;
+        if (sets(change, BB_STATION_SET_PROFILE) &&
+            (change->security_profile < BB_PROFILE_NONE || change->security_profile > BB_PROFILE_CERTIFICATE))
                 return 0;
         return !sets(change, BB_STATION_SET_ADMISSION) ||
                (change->admission >= BB_STATION_ADMITTED && change->admission <= BB_STATION_BLOCKED);
@@ -124,6 +127,8 @@ static bb_str put_details(const struct bb_station_change *change)
                 bb_json_set_str(details, "password", change->password.len > 0 ? BB_STR("set") : BB_STR("cleared"));
         if (sets(change, BB_STATION_SET_ADMISSION))
                 bb_json_set_str(details, "admission", bb_cstr(admissions[change->admission]));
+        if (sets(change, BB_STATION_SET_PROFILE))
+                bb_json_set_int(details, "security_profile", change->security_profile);
         return bb_json_text(details);
 }
 
@@ -133,27 +138,34 @@ struct put {
         bb_str driver;
 };
 
-static BB_AWAIT bb_err put_write(bb_str actor, bb_str id, const struct bb_station_change *change, bb_str mac,
-                                 int64_t if_version, struct put *ret)
+static BB_AWAIT bb_err put_write(bb_str actor, bb_str id, const struct bb_station_change *change,
+                                 const struct password_macs *macs, int64_t if_version, struct put *ret)
 {
         bb_rows *rows[2];
         bb_err err;
         const struct bb_stmt stmts[] = {
-                MUST_HIT("insert into charging.station as s (station_id, name, location_id, password_mac, admission)"
-                         " select $1, $3, $5, $7, $9"
+                MUST_HIT("insert into charging.station as s (station_id, name, location_id, password_mac,"
+                         " password_mac_hex, admission, security_profile)"
+                         " select $1, $3, $5, $7, $11, $9, $13"
                          " where $10 <= 0 or exists (select 1 from charging.station where station_id = $1)"
                          " on conflict (tenant_id, station_id) do update set"
                          " name = case when $2 then excluded.name else s.name end,"
                          " location_id = case when $4 then excluded.location_id else s.location_id end,"
                          " password_mac = case when $6 then excluded.password_mac else s.password_mac end,"
+                         " password_mac_hex = case when $6 then excluded.password_mac_hex else s.password_mac_hex end,"
+                         " next_mac = case when $6 then null else s.next_mac end,"
+                         " next_mac_hex = case when $6 then null else s.next_mac_hex end,"
+                         " security_profile = case when $12 then excluded.security_profile"
+                         " when $6 and $7 is null and s.security_profile < 3 then 0 else s.security_profile end,"
                          " admission = case when $8 then excluded.admission else s.admission end,"
                          " updated_at = now(), version = s.version + 1 where $10 = 0 or s.version = $10"
                          " returning (s.xmax = 0), s.driver, s.online",
                          BB_TEXT(id), BB_BOOL(sets(change, BB_STATION_SET_NAME)), BB_TEXT(change->name),
                          BB_BOOL(sets(change, BB_STATION_SET_LOCATION)), BB_TEXT(none_if_empty(change->location_id)),
-                         BB_BOOL(sets(change, BB_STATION_SET_PASSWORD)), BB_BYTES(mac),
-                         BB_BOOL(sets(change, BB_STATION_SET_ADMISSION)), BB_INT(change->admission),
-                         BB_INT(if_version)),
+                         BB_BOOL(sets(change, BB_STATION_SET_PASSWORD)), BB_BYTES(password_mac(macs)),
+                         BB_BOOL(sets(change, BB_STATION_SET_ADMISSION)), BB_INT(change->admission), BB_INT(if_version),
+                         BB_BYTES(password_mac_hex(macs)), BB_BOOL(sets(change, BB_STATION_SET_PROFILE)),
+                         BB_INT(change->security_profile)),
                 bb_audit_stmt(actor, "station.put", id, put_details(change)),
         };
 
@@ -163,10 +175,11 @@ static BB_AWAIT bb_err put_write(bb_str actor, bb_str id, const struct bb_statio
         if (err == BB_E_CONFLICT)
                 return BB_E_NOT_FOUND; /* the foreign key: no such location */
         TRY(err);
-        *ret = (struct put){.created = bb_row_int(rows[0], 0, 0, 0) != 0,
-                            .driver = bb_row_str(rows[0], 0, 1),
-                            .cut = sets(change, BB_STATION_SET_PASSWORD) || (sets(change, BB_STATION_SET_ADMISSION) &&
-                                                                             change->admission != BB_STATION_ADMITTED)};
+        *ret = (struct put){
+                .created = bb_row_int(rows[0], 0, 0, 0) != 0,
+                .driver = bb_row_str(rows[0], 0, 1),
+                .cut = sets(change, BB_STATION_SET_PASSWORD) || sets(change, BB_STATION_SET_PROFILE) ||
+                       (sets(change, BB_STATION_SET_ADMISSION) && change->admission != BB_STATION_ADMITTED)};
         return BB_OK;
 }
 
@@ -175,21 +188,22 @@ BB_AWAIT bb_err charging_station_put(bb_str actor, bb_str id, const struct bb_st
 {
         STATE(c);
         struct bb_station_change change = *reported;
-        uint8_t mac[BB_MAC_BYTES];
-        bb_str stored = BB_NONE;
+        struct password_macs macs, *stored = NULL;
         struct put put;
 
         if (!station_id_valid(id) || !is_valid(&change))
                 return BB_E_INVALID;
         if (!sets(&change, BB_STATION_SET_ADMISSION))
                 change.admission = BB_STATION_ADMITTED; /* of a new one */
+        if (!sets(&change, BB_STATION_SET_PROFILE))
+                change.security_profile = BB_PROFILE_NONE; /* of a new one */
         if (!sets(&change, BB_STATION_SET_NAME))
                 change.name = BB_NONE;
         if (!sets(&change, BB_STATION_SET_LOCATION))
                 change.location_id = BB_NONE;
         if (sets(&change, BB_STATION_SET_PASSWORD) && change.password.len > 0) {
-                TRY(bb_mac("station-password", bb_print("%.*s:%.*s", BB_FMT(id), BB_FMT(change.password)), mac));
-                stored = (bb_str){.ptr = (const char *)mac, .len = sizeof(mac)};
+                TRY(password_macs(id, change.password, &macs));
+                stored = &macs;
         }
         TRY(put_write(actor, id, &change, stored, if_version, &put));
         if (put.cut && !put.created)

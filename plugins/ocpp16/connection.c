@@ -4,6 +4,7 @@
  * (README.md), and the end of a connection. Each refusal is counted, logged with what to do about it, and told to the
  * station in a word at most.
  */
+#include "certificate.h"
 #include "metrics.h"
 #include "ocpp16.h"
 #include "outbound.h"
@@ -26,6 +27,8 @@ struct handshake {
         bb_response *res;
         struct ocpp_tenant *owner;
         bb_str id, password, remote, certificate;
+        bb_str certificate_fault;    /* why the one that was shown counts for nothing; BB_NONE: it counts, or there was
+                                        none */
         int32_t without_subprotocol; /* none was offered, and the option tolerates that */
         int64_t epoch;
 };
@@ -37,7 +40,9 @@ static struct bb_admit admit_of(const struct handshake *h)
                                  .remote = h->remote,
                                  .driver = BB_STR(DRIVER),
                                  .protocol = BB_STR(SUBPROTOCOL),
-                                 .policy = h->owner->options->onboarding};
+                                 .policy = h->owner->options->onboarding,
+                                 .tls = bb_request_is_tls(h->req),
+                                 .certificate = h->certificate};
 }
 
 /* --- refusals --- */
@@ -187,13 +192,46 @@ static BB_AWAIT bb_err wait_for_admission(struct handshake *h)
         return err == BB_E_UNAVAILABLE ? refuse_for_now(h, retry_s) : err;
 }
 
+/* The host has verified what came by an authority of its own (client_ca); the tenant's are asked here. A certificate
+ * that counts for nothing is no reason to refuse: the station may have a password. */
+static BB_AWAIT bb_err check_certificate(struct handshake *h)
+{
+        bb_str chain = bb_request_client_certificate(h->req);
+        bb_err err;
+
+        if (h->certificate.ptr != NULL || chain.ptr == NULL)
+                return BB_OK;
+        err = certificate_check(h->owner, chain, &h->certificate, &h->certificate_fault);
+        return storm_is_outage(err) || err == BB_E_BUSY ? refuse_for_now(h, storm_retry_s()) : err;
+}
+
 static const struct {
         int32_t status;
         const char *reason;
 } verdicts[] = {
-        [BB_ADMIT_UNKNOWN] = {404, "unknown"}, [BB_ADMIT_HELD] = {403, "held"}, [BB_ADMIT_PASSWORD] = {401, "password"},
-        [BB_ADMIT_BLOCKED] = {403, "blocked"}, [BB_ADMIT_RATE] = {429, "rate"},
+        [BB_ADMIT_UNKNOWN] = {404, "unknown"},
+        [BB_ADMIT_HELD] = {403, "held"},
+        [BB_ADMIT_PASSWORD] = {401, "password"},
+        [BB_ADMIT_BLOCKED] = {403, "blocked"},
+        [BB_ADMIT_RATE] = {429, "rate"},
+        [BB_ADMIT_PROFILE] = {403, "profile"},
+        [BB_ADMIT_CERTIFICATE] = {403, "certificate"},
 };
+
+/* Security events of refusals; those of wrong passwords are counted first (Security Whitepaper A00.FR.323, .408). */
+static BB_AWAIT void raise_refusal(struct handshake *h, const struct bb_admitted *admitted)
+{
+        if (admitted->verdict == BB_ADMIT_CERTIFICATE)
+                security_raise(h->owner, h->id, SECURITY_BAD_CERTIFICATE, admitted->detail);
+        if (admitted->verdict != BB_ADMIT_PROFILE)
+                return;
+        if (h->certificate_fault.ptr == NULL) {
+                security_raise(h->owner, h->id, SECURITY_DOWNGRADE, admitted->detail);
+                return;
+        }
+        record(h, BB_ADMIT_CERTIFICATE, h->certificate_fault); /* what is behind it */
+        security_raise(h->owner, h->id, SECURITY_BAD_CERTIFICATE, h->certificate_fault);
+}
 
 static BB_AWAIT bb_err check_admission(struct handshake *h)
 {
@@ -211,6 +249,7 @@ static BB_AWAIT bb_err check_admission(struct handshake *h)
                 h->epoch = admitted.epoch;
                 return BB_OK;
         }
+        raise_refusal(h, &admitted);
         if (admitted.verdict == BB_ADMIT_PASSWORD)
                 return ask_for_password(h, admitted.detail);
         if (admitted.verdict < 0 || (size_t)admitted.verdict >= BB_COUNT(verdicts) ||
@@ -409,7 +448,8 @@ static BB_AWAIT bb_err open_socket(struct handshake *h)
 BB_AWAIT bb_err connection_open(bb_request *req, bb_response *res)
 {
         static BB_AWAIT bb_err (*const steps[])(struct handshake *) = {
-                check_id, check_subprotocol, check_user, wait_for_admission, check_admission, take_over, open_socket,
+                check_id,          check_subprotocol, check_user, wait_for_admission,
+                check_certificate, check_admission,   take_over,  open_socket,
         };
         struct handshake h = {.req = req,
                               .res = res,

@@ -10,7 +10,9 @@
  *                       boot.c status.c authorize.c transaction.c meter.c data_transfer.c diagnostics.c
  *      repeat.c         what a station sends again
  *      security*.c      security events: what stations report, what is noticed about them
- *      certificate_*.c  what stations want signed
+ *      authority.c certificate_*.c   who signs stations' certificates, what they want signed, what was signed
+ *      key_rotation.c   new passwords
+ *      routes_security.c the routes of these three
  *      transfer*.c      firmware, diagnostics and logs through URLs of our own: transfer.h
  *      commands.c       what the central system may ask of a station
  *      effects.c        what each command brings about
@@ -32,11 +34,11 @@
  *      journal*.c       every frame, for people who look for a fault
  */
 #include "ocpp16.h"
+#include "certificate.h"
 #include "interop.h"
 #include "journal.h"
 #include "local_list.h"
 #include "profile.h"
-#include "security.h"
 #include "shapes.h"
 #include "transfer.h"
 #include "validation.h"
@@ -94,6 +96,15 @@ static const struct bb_field option_fields[] = {
               .about = "The largest firmware, in MiB."),
         FIELD(options, file_days, "file_days", BB_T_INT, .min = 1, .max = 3650, .fallback = "90",
               .about = "Days that files which stations uploaded are kept."),
+        ENUM_FIELD(options, certificates, "certificates", certificate_policy_names, .fallback = "hold",
+                   .about = "What to do with a station's SignCertificate: hold it until somebody approves it, sign it, "
+                            "refuse it. One with another organization than cpo_name is held."),
+        FIELD(options, certificate_days, "certificate_days", BB_T_INT32, .min = 1, .max = 3650, .fallback = "365",
+              .about = "Days that a station's certificate is good for."),
+        FIELD(options, certificate_renew_days, "certificate_renew_days", BB_T_INT32, .min = 0, .max = 365,
+              .fallback = "21", .about = "Days before its end that a station is asked for a new request; 0: never."),
+        FIELD(options, cpo_name, "cpo_name", BB_T_STR, .max = 64,
+              .about = "The organization in stations' certificates, and their CpoName; by default the tenant's name."),
         ENUM_FIELD(
                 options, local_list, "local_list", list_policy_names, .fallback = "off",
                 .about = "Which tokens stations get in their local authorization list: none (off), cards (rfid), all."),
@@ -243,26 +254,6 @@ static const struct bb_route routes[] = {
          .flags = BB_ROUTE_ENDLESS,
          .summary = "The same oldest first, to be replayed: a line of JSON each (application/x-ndjson)"},
         {.method = "GET",
-         .path = "/v1/security-events",
-         .permission = "stations:read",
-         .handle = security_list,
-         .summary = "What stations reported of their security, and what was noticed about it, newest first",
-         .flags = BB_ROUTE_LIST,
-         .response = &SecurityEvent,
-         .query = security_query,
-         .query_count = SECURITY_QUERIES,
-         .query_stride = sizeof(struct bb_query_param)},
-        {.method = "GET",
-         .path = "/v1/stations/{id}/security-events",
-         .permission = "stations:read",
-         .handle = security_list,
-         .summary = "The same of one station",
-         .flags = BB_ROUTE_LIST,
-         .response = &SecurityEvent,
-         .query = security_query,
-         .query_count = SECURITY_QUERIES,
-         .query_stride = sizeof(struct bb_query_param)},
-        {.method = "GET",
          .path = "/v1/stations/{station}/messages/live",
          .permission = "stations:read",
          .handle = journal_live,
@@ -280,6 +271,7 @@ static bb_err load(const struct bb_host *host, void **ret_self)
         TRY(bb_db_migrations(schema_migrations, schema_migration_count));
         TRY(bb_db_months("message"));
         TRY(bb_http_routes(routes, BB_COUNT(routes)));
+        TRY(bb_http_routes(security_routes, security_route_count));
         TRY(bb_provide("station_driver/1", &driver_ops));
         TRY(bb_provide("charging_profile/1", &profile_ops));
         TRY(bb_event_subscribe("token.*", list_token_event));
@@ -306,6 +298,7 @@ static BB_AWAIT bb_err tenant_start(void *self, bb_tenant *tenant, const void *c
         connection_handler_init(&owner->bare_handler, owner->options, NULL);
         table_init(&owner->stations, seed);
         (void)bb_timer_new(tenant, "ocpp16.interop", 1000, 1000, interop_tick, owner); /* ends with the tenant */
+        (void)bb_timer_new(tenant, "ocpp16.certificates", 1000, 1000, certificate_tick, owner);
         owner->watch = bb_timer_new(tenant, "ocpp16.watch", 1000, 1000, watch_tick, owner);
         (void)bb_timer_new(tenant, "ocpp16.transfers", SWEEP_FIRST_MS, SWEEP_MS, transfer_sweep, owner);
         TRY(journal_start(owner));

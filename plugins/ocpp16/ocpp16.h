@@ -29,10 +29,13 @@ struct options {
         int32_t journal_days; /* 0: no journal */
         int32_t local_list;   /* LIST_… */
         int32_t local_list_delay_s, local_list_per_second;
+        int32_t certificates; /* CERTIFICATES_… */
+        int32_t certificate_days, certificate_renew_days;
         int64_t max_message_bytes;
         bb_str zoneless_dates; /* IANA name */
         bb_str public_url;     /* "": as stations reach us */
         int64_t upload_max_mb, firmware_max_mb, url_hours, file_days;
+        bb_str cpo_name;
         struct bb_array validation_rules; /* of struct validation_rule */
 };
 extern const struct bb_shape ocpp16_options BB_HIDDEN;
@@ -66,6 +69,8 @@ struct ocpp_tenant {
         struct station_table stations;
         struct pace admissions;
         struct security_limits security;
+        int64_t certificates_mono_ms; /* last round; 0: none yet. certificate_work.c */
+        int32_t certificates_woken, certificates_busy;
         struct journal *journal;                /* NULL: switched off */
         struct base_url *base_urls;             /* where stations reached us. connection.c */
         struct lists *lists;                    /* NULL: stations get no local list. local_list.h */

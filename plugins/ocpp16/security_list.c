@@ -54,7 +54,7 @@ static int64_t time_query(bb_request *req, const char *name, int64_t otherwise)
         return text.ptr != NULL && bb_time_parse(text, &ms) == BB_OK ? ms : otherwise;
 }
 
-static BB_AWAIT bb_err read_rows(bb_request *req, bb_str station, bb_str after, size_t limit, bb_rows **ret)
+static BB_AWAIT bb_err read_rows(bb_request *req, const struct page *page, bb_rows **ret)
 {
         int64_t from = time_query(req, "from", 0), to = time_query(req, "to", 0);
 
@@ -66,10 +66,10 @@ static BB_AWAIT bb_err read_rows(bb_request *req, bb_str station, bb_str after, 
                            " and ($5::timestamptz is null or received_at >= $5)"
                            " and ($6::timestamptz is null or received_at < $6)"
                            " and ($7::text is null or id < $7::uuid) order by id desc limit $8",
-                           BB_TEXT(station), BB_TEXT(bb_request_query(req, "type")),
+                           BB_TEXT(page->station), BB_TEXT(bb_request_query(req, "type")),
                            BB_INT(flag_query(req, "critical")), BB_INT(flag_query(req, "noticed")),
-                           BB_TIME_OR_NULL(from != 0, from), BB_TIME_OR_NULL(to != 0, to), BB_TEXT(after),
-                           BB_INT((int64_t)limit));
+                           BB_TIME_OR_NULL(from != 0, from), BB_TIME_OR_NULL(to != 0, to), BB_TEXT(page->after),
+                           BB_INT((int64_t)page->limit));
 }
 
 static bb_json *row_json(const bb_rows *rows, size_t i)
@@ -89,21 +89,11 @@ static bb_json *row_json(const bb_rows *rows, size_t i)
 
 BB_AWAIT bb_err security_list(bb_request *req, bb_response *res)
 {
-        bb_str station = bb_request_param(req, "id"), after, next = BB_NONE;
-        struct bb_station known = {.present = 0};
-        bb_json *items = bb_json_new_array();
-        size_t limit, count;
+        struct page page;
         bb_rows *rows;
 
-        TRY(page_by_uuid(req, res, &limit, &after));
-        if (station.ptr != NULL)
-                TRY(charging->station_get(station, &known));
-        TRY(read_rows(req, station, after, limit, &rows));
-        count = bb_rows_count(rows);
-        for (size_t i = 0; i < count; i++)
-                bb_json_append(items, row_json(rows, i));
-        if (count == limit)
-                next = bb_row_str(rows, count - 1, 0);
-        bb_response_page(res, items, next);
+        TRY(page_of(req, res, &page));
+        TRY(read_rows(req, &page, &rows));
+        page_send(res, &page, rows, row_json);
         return BB_OK;
 }

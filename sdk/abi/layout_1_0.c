@@ -75,6 +75,12 @@ IS(BB_ADMIT_BLOCKED, 4);
 IS(BB_ADMIT_RATE, 5);
 IS(BB_ADMIT_HANDSHAKE, 6);
 IS(BB_ADMIT_SECOND, 7);
+IS(BB_ADMIT_PROFILE, 8);
+IS(BB_ADMIT_CERTIFICATE, 9);
+IS(BB_PROFILE_NONE, 0);
+IS(BB_PROFILE_BASIC, 1);
+IS(BB_PROFILE_TLS, 2);
+IS(BB_PROFILE_CERTIFICATE, 3);
 IS(BB_ONBOARD_ACCEPT, 0);
 IS(BB_ONBOARD_HOLD, 1);
 IS(BB_ONBOARD_REFUSE, 2);
@@ -97,6 +103,7 @@ IS(BB_STATION_SET_NAME, 1);
 IS(BB_STATION_SET_LOCATION, 2);
 IS(BB_STATION_SET_PASSWORD, 4);
 IS(BB_STATION_SET_ADMISSION, 8);
+IS(BB_STATION_SET_PROFILE, 16);
 IS(BB_OPERATION_QUEUED, 0);
 IS(BB_OPERATION_SENT, 1);
 IS(BB_OPERATION_FOLLOWING, 2);
@@ -175,6 +182,8 @@ AT(bb_station, clock_drift_ms, 296, int64_t);
 AT(bb_station, epoch, 304, int64_t);
 AT(bb_station, version, 312, int64_t);
 AT(bb_station, connectors, 320, struct bb_array);
+AT(bb_station, security_profile, 336, int32_t);
+AT(bb_station, password_changing, 340, int32_t);
 
 EXACTLY(bb_station_change, 128);
 AT(bb_station_change, present, 0, uint64_t);
@@ -182,6 +191,7 @@ AT(bb_station_change, name, 8, bb_str);
 AT(bb_station_change, location_id, 24, bb_str);
 AT(bb_station_change, password, 40, bb_str);
 AT(bb_station_change, admission, 56, int32_t);
+AT(bb_station_change, security_profile, 60, int32_t);
 
 EXACTLY(bb_token, 184);
 AT(bb_token, present, 0, uint64_t);
@@ -322,9 +332,12 @@ AT(bb_admit, remote, 32, bb_str);
 AT(bb_admit, driver, 48, bb_str);
 AT(bb_admit, protocol, 64, bb_str);
 AT(bb_admit, policy, 80, int32_t);
+AT(bb_admit, tls, 84, int32_t);
+AT(bb_admit, certificate, 88, bb_str);
 
 EXACTLY(bb_admitted, 64);
 AT(bb_admitted, verdict, 0, int32_t);
+AT(bb_admitted, profile, 4, int32_t);
 AT(bb_admitted, epoch, 8, int64_t);
 AT(bb_admitted, detail, 16, bb_str);
 
@@ -489,7 +502,7 @@ AT(bb_bulk_order, timeout_ms, 144, int64_t);
 AT(bb_bulk_order, expires_ms, 152, int64_t);
 AT(bb_bulk_order, effect_timeout_ms, 160, int64_t);
 
-AT_LEAST(bb_charging_ops, 496);
+AT_LEAST(bb_charging_ops, 504);
 AT(bb_charging_ops, size, 0, uint32_t);
 AT(bb_charging_ops, admit, 8, bb_err (*)(const struct bb_admit *, struct bb_admitted *ret));
 AT(bb_charging_ops, online, 16, bb_err (*)(const struct bb_station_ref *, bb_str remote));
@@ -552,6 +565,7 @@ AT(bb_charging_ops, review_settle, 464, bb_err (*)(bb_str actor, bb_str id, int6
 AT(bb_charging_ops, review_dismiss, 472, bb_err (*)(bb_str actor, bb_str id, int64_t if_version, bb_str note));
 AT(bb_charging_ops, session_settle, 480, bb_err (*)(bb_str actor, bb_str id, int64_t if_version, const struct bb_settlement *));
 AT(bb_charging_ops, session_close, 488, bb_err (*)(bb_str actor, bb_str id, int64_t if_version, bb_str note));
+AT(bb_charging_ops, password_next, 496, bb_err (*)(bb_str actor, bb_str station_id, bb_str password, int32_t replace));
 
 IS(BB_PROFILE_CHARGE_POINT_MAX, 0);
 IS(BB_PROFILE_TX_DEFAULT, 1);

@@ -2,6 +2,7 @@
  *
  * Who may connect, what operators change, commands, signs of life: on a real cluster.
  *
+ * test-sources: plugins/charging/password.c
  * test-sources: plugins/charging/admit.c plugins/charging/attempt.c plugins/charging/authorize.c plugins/charging/cdr.c
  * test-sources: plugins/charging/bulk.c plugins/charging/bulk_job.c plugins/charging/effect.c
  * test-sources: plugins/charging/operation.c plugins/charging/operation_follow.c plugins/charging/operation_read.c
@@ -127,6 +128,146 @@ static void passwords_are_checked_and_never_lock_out(void **state)
 {
         (void)state;
         T(do_passwords);
+}
+
+/* --- security profiles --- */
+
+static struct bb_admitted admit_by(const char *id, const char *password, int32_t tls, const char *certificate)
+{
+        const struct bb_admit a = {.station_id = bb_cstr(id),
+                                   .password = bb_cstr(password),
+                                   .remote = bb_print("192.0.2.%d", tls),
+                                   .driver = BB_STR("testdriver"),
+                                   .protocol = BB_STR("test1"),
+                                   .policy = BB_ONBOARD_ACCEPT,
+                                   .tls = tls,
+                                   .certificate = bb_cstr(certificate)};
+        struct bb_admitted admitted = {.verdict = -1};
+
+        assert_int_equal(ops.admit(&a, &admitted), BB_OK);
+        assert_true((admitted.verdict == BB_ADMIT_OK) == (admitted.epoch > 0));
+        assert_true(admitted.verdict == BB_ADMIT_OK || admitted.detail.len > 20);
+        return admitted;
+}
+
+static int32_t profile_of(const char *id)
+{
+        struct bb_station station;
+
+        assert_int_equal(ops.station_get(bb_cstr(id), &station), BB_OK);
+        return station.security_profile;
+}
+
+static void change_profile(const char *id, int32_t profile)
+{
+        const struct bb_station_change change = {.present = BB_STATION_SET_PROFILE, .security_profile = profile};
+        int32_t created;
+
+        assert_int_equal(ops.station_put(BB_STR("test"), bb_cstr(id), &change, 0, &created), BB_OK);
+}
+
+static void do_profiles(void *arg)
+{
+        struct bb_admitted got;
+
+        (void)arg;
+        assert_int_equal(admit_by("SP", NULL, 0, NULL).profile, BB_PROFILE_NONE);
+        assert_int_equal(admit_by("SP", "whatever", 1, NULL).profile, BB_PROFILE_NONE); /* nobody has checked it */
+        change_password("SP", "correct horse 1");
+        assert_int_equal(admit_by("SP", "correct horse 1", 0, NULL).profile, BB_PROFILE_BASIC);
+        assert_int_equal(admit_by("SP", "correct horse 1", 1, NULL).profile, BB_PROFILE_TLS);
+        assert_int_equal(profile_of("SP"), BB_PROFILE_TLS);
+        got = admit_by("SP", "correct horse 1", 0, NULL);
+        assert_int_equal(got.verdict, BB_ADMIT_PROFILE);
+        assert_non_null(strstr(bb_str_c(got.detail), "profile 1 (a password without TLS), but has to use 2"));
+        assert_int_equal(admit_by("SP", "wrong horse 1", 0, NULL).verdict, BB_ADMIT_PASSWORD);
+        change_profile("SP", BB_PROFILE_BASIC);
+        assert_int_equal(admit_by("SP", "correct horse 1", 0, NULL).verdict, BB_ADMIT_OK);
+        /* A certificate stands for the password. */
+        assert_int_equal(admit_by("SP", NULL, 1, "SP").profile, BB_PROFILE_CERTIFICATE);
+        assert_int_equal(admit_by("SP", "wrong horse 1", 1, "SP").verdict, BB_ADMIT_OK);
+        assert_int_equal(admit_by("SP", "correct horse 1", 1, NULL).verdict, BB_ADMIT_PROFILE);
+        assert_int_equal(admit_by("SP", NULL, 1, NULL).verdict, BB_ADMIT_PROFILE);
+        assert_int_equal(admit_by("SP", "correct horse 1", 1, "OTHER").verdict, BB_ADMIT_CERTIFICATE);
+        admin_do("update charging.station set serial_number = 'SN-77' where station_id = 'SP'");
+        assert_int_equal(admit_by("SP", NULL, 1, "SN-77").profile, BB_PROFILE_CERTIFICATE);
+        assert_int_equal(admit_by("SP", NULL, 1, "sn-77").verdict, BB_ADMIT_CERTIFICATE);
+        /* What an operator does: no password lowers what passwords raised, and nothing else. */
+        change_password("SP", "");
+        assert_int_equal(profile_of("SP"), BB_PROFILE_CERTIFICATE);
+        change_profile("SP", BB_PROFILE_NONE);
+        assert_int_equal(admit_by("SP", NULL, 0, NULL).verdict, BB_ADMIT_OK);
+        change_password("SP", "correct horse 1");
+        assert_int_equal(admit_by("SP", "correct horse 1", 1, NULL).profile, BB_PROFILE_TLS);
+        change_password("SP", "");
+        assert_int_equal(profile_of("SP"), BB_PROFILE_NONE);
+        assert_int_equal(rows_of("charging.connection_attempt", "station_id = 'SP' and verdict in (8, 9)"), 3);
+        /* Blocked is blocked, with whatever certificate; who waits is not let in by one either. */
+        change_admission("SP", BB_STATION_BLOCKED);
+        assert_int_equal(admit_by("SP", NULL, 1, "SP").verdict, BB_ADMIT_BLOCKED);
+}
+
+static void security_profiles_rise_and_do_not_fall(void **state)
+{
+        (void)state;
+        T(do_profiles);
+}
+
+static void do_next_password(void *arg)
+{
+        static const char hex[] = "00112233445566778899AABBccddeeff00112233";
+        static const char bytes[] = "\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10";
+        struct bb_station station;
+
+        (void)arg;
+        change_password("ROT", "correct horse 1");
+        assert_int_equal(ops.password_next(BB_STR("t"), BB_STR("ROT"), BB_STR("0102030405060708090a0b0c0d0e0f10"), 0),
+                         BB_OK);
+        assert_int_equal(ops.password_next(BB_STR("t"), BB_STR("ROT"), BB_STR("another horse"), 0), BB_E_EXISTS);
+        assert_int_equal(ops.password_next(BB_STR("t"), BB_STR("NOBODY"), BB_STR("another horse"), 0), BB_E_NOT_FOUND);
+        assert_int_equal(ops.password_next(BB_STR("t"), BB_STR("ROT"), BB_STR("short"), 1), BB_E_INVALID);
+        assert_int_equal(ops.station_get(BB_STR("ROT"), &station), BB_OK);
+        assert_int_equal(station.password_changing, 1);
+        /* Both are right until the new one was used, here as the bytes that its digits stand for. */
+        assert_int_equal(admit_by("ROT", "correct horse 1", 0, NULL).verdict, BB_ADMIT_OK);
+        assert_int_equal(admit_by("ROT", bytes, 0, NULL).verdict, BB_ADMIT_OK);
+        assert_int_equal(admit_by("ROT", "correct horse 1", 0, NULL).verdict, BB_ADMIT_PASSWORD);
+        assert_int_equal(admit_by("ROT", "0102030405060708090A0B0C0D0E0F10", 0, NULL).verdict, BB_ADMIT_OK);
+        assert_int_equal(ops.station_get(BB_STR("ROT"), &station), BB_OK);
+        assert_int_equal(station.password_changing, 0);
+        /* The station did not take it. */
+        assert_int_equal(ops.password_next(BB_STR("t"), BB_STR("ROT"), BB_STR("another horse"), 0), BB_OK);
+        assert_int_equal(ops.password_next(BB_STR("t"), BB_STR("ROT"), BB_STR(""), 0), BB_OK);
+        assert_int_equal(admit_by("ROT", "another horse", 0, NULL).verdict, BB_ADMIT_PASSWORD);
+        /* Digits of the operator's: upper and lower case, or the bytes, whose first is 0. */
+        change_password("ROT", hex);
+        assert_int_equal(admit_by("ROT", "00112233445566778899aabbccddeeff00112233", 0, NULL).verdict, BB_ADMIT_OK);
+        {
+                const struct bb_admit a = {.station_id = BB_STR("ROT"),
+                                           .password = {"\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee"
+                                                        "\xff\x00\x11\x22\x33",
+                                                        20},
+                                           .remote = BB_STR("192.0.2.9"),
+                                           .driver = BB_STR("testdriver")};
+                struct bb_admit cut = a;
+                struct bb_admitted admitted;
+
+                assert_int_equal(ops.admit(&a, &admitted), BB_OK);
+                assert_int_equal(admitted.verdict, BB_ADMIT_OK);
+                cut.password.len = 19;
+                assert_int_equal(ops.admit(&cut, &admitted), BB_OK);
+                assert_int_equal(admitted.verdict, BB_ADMIT_PASSWORD);
+                cut.password.len = 0;
+                assert_int_equal(ops.admit(&cut, &admitted), BB_OK);
+                assert_int_equal(admitted.verdict, BB_ADMIT_PASSWORD);
+        }
+        assert_int_equal(rows_of("core.audit", "object = 'ROT' and details::text ~ 'horse|0102|0011'"), 0);
+}
+
+static void a_new_password_is_right_once_used(void **state)
+{
+        (void)state;
+        T(do_next_password);
 }
 
 static void do_attempts(void *arg)
@@ -472,6 +613,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(unknown_stations_meet_the_policy),
                 cmocka_unit_test(passwords_are_checked_and_never_lock_out),
+                cmocka_unit_test(security_profiles_rise_and_do_not_fall),
+                cmocka_unit_test(a_new_password_is_right_once_used),
                 cmocka_unit_test(refused_connections_are_kept_within_bounds),
                 cmocka_unit_test(a_connection_counts_from_online_on),
                 cmocka_unit_test(connectors_say_what_changed),

@@ -14,7 +14,6 @@
 
 #include "../../plugins/ocpp16/authorize.c"
 #include "../../plugins/ocpp16/boot.c"
-#include "../../plugins/ocpp16/certificate_request.c"
 #include "../../plugins/ocpp16/data_transfer.c"
 #include "../../plugins/ocpp16/diagnostics.c"
 #include "../../plugins/ocpp16/frame.c"
@@ -37,6 +36,13 @@
 #include "../../plugins/ocpp16/transaction.c"
 #include "../../plugins/ocpp16/validation.c"
 #include "../../plugins/ocpp16/watch.c"
+
+/* certificate_request.c needs more of a host than there is here. */
+bb_err message_sign_certificate(struct station *st, const void *message, bb_str *ret_answer)
+{
+        (void)st, (void)message, (void)ret_answer;
+        return BB_OK;
+}
 
 const struct bb_charging_ops *charging;
 const struct bb_http_ops *bb_http_;

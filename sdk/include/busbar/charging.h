@@ -46,9 +46,18 @@ enum {
         BB_ADMIT_HELD = 2,     /* waits for adoption */
         BB_ADMIT_PASSWORD = 3, /* a password is set and this one is wrong or missing */
         BB_ADMIT_BLOCKED = 4,
-        BB_ADMIT_RATE = 5,      /* too many wrong attempts from this address; never for right credentials */
-        BB_ADMIT_HANDSHAKE = 6, /* the driver refused it: wrong subprotocol or user name */
-        BB_ADMIT_SECOND = 7     /* the driver refused it: the station's other connection is alive */
+        BB_ADMIT_RATE = 5,       /* too many wrong attempts from this address; never for right credentials */
+        BB_ADMIT_HANDSHAKE = 6,  /* the driver refused it: wrong subprotocol or user name */
+        BB_ADMIT_SECOND = 7,     /* the driver refused it: the station's other connection is alive */
+        BB_ADMIT_PROFILE = 8,    /* a lower security profile than the station has to use */
+        BB_ADMIT_CERTIFICATE = 9 /* the client certificate is not this station's; or, by the driver, not valid */
+};
+/* How a connection is secured (OCPP 1.6 Security Whitepaper §2): what of it is told in bb_admit, the rest is found. */
+enum {
+        BB_PROFILE_NONE = 0,  /* nobody knows who it is */
+        BB_PROFILE_BASIC = 1, /* the right password, in the clear */
+        BB_PROFILE_TLS = 2,   /* the right password, within TLS */
+        BB_PROFILE_CERTIFICATE = 3
 };
 enum { BB_ONBOARD_ACCEPT = 0, BB_ONBOARD_HOLD = 1, BB_ONBOARD_REFUSE = 2 };
 enum {
@@ -115,22 +124,26 @@ struct bb_station {
         int64_t epoch;          /* of the connection; a write with an older one is refused (BB_E_CONFLICT) */
         int64_t version;
         struct bb_array connectors; /* of struct bb_connector; filled by station_get only */
-        uint64_t room[8];
+        int32_t security_profile;   /* BB_PROFILE_…: the least that it may connect with; rises with what it uses */
+        int32_t password_changing;  /* a new password was sent to it and not used yet: both are right */
+        uint64_t room[7];
 };
 
 /* A change: members that are absent (present bit clear, ptr NULL) stay as they are. */
 struct bb_station_change {
         uint64_t present; /* BB_STATION_SET_… */
         bb_str name, location_id;
-        bb_str password; /* empty: none needed any more */
+        bb_str password; /* empty: none needed any more, and a security profile of 1 or 2 becomes 0 */
         int32_t admission;
+        int32_t security_profile;
         uint64_t room[8];
 };
 enum {
         BB_STATION_SET_NAME = 1,
         BB_STATION_SET_LOCATION = 2,
         BB_STATION_SET_PASSWORD = 4,
-        BB_STATION_SET_ADMISSION = 8
+        BB_STATION_SET_ADMISSION = 8,
+        BB_STATION_SET_PROFILE = 16
 };
 
 struct bb_token {
@@ -262,10 +275,15 @@ struct bb_admit {
         bb_str station_id, password, remote; /* password.ptr NULL: none was given */
         bb_str driver, protocol;
         int32_t policy; /* BB_ONBOARD_…, the driver's option */
-        uint64_t room[4];
+        int32_t tls;    /* the connection is encrypted */
+        /* Common name of a client certificate that the driver has verified; BB_NONE: none. It must be the station's id
+         * or its serial number, and stands for the password. */
+        bb_str certificate;
+        uint64_t room[2];
 };
 struct bb_admitted {
         int32_t verdict; /* BB_ADMIT_… */
+        int32_t profile; /* BB_PROFILE_… of this connection */
         int64_t epoch;   /* of this connection; valid when BB_ADMIT_OK */
         bb_str detail;
         uint64_t room[4];
@@ -532,7 +550,7 @@ struct bb_charging_ops {
         /* Commands: to the driver of the station, on whichever node. Audited. BB_E_NOT_FOUND: no such station. */
         bb_err (*command)(bb_str actor, bb_str station_id, bb_str action, const bb_json *payload, int64_t timeout_ms,
                           struct bb_command_result *ret);
-        /* The driver itself refused a connection (verdict BB_ADMIT_HANDSHAKE or BB_ADMIT_SECOND), before or after
+        /* The driver itself refused a connection (BB_ADMIT_HANDSHAKE, _SECOND or _CERTIFICATE), before or after
          * admit(): recorded among connection_attempts. May be NULL. */
         bb_err (*refused)(const struct bb_admit *, int32_t verdict, bb_str detail);
         /* Reports kept aside, newest first. `state` BB_REVIEW_…, -1: all; `after` is the id of one. */
@@ -603,6 +621,11 @@ struct bb_charging_ops {
         bb_err (*review_dismiss)(bb_str actor, bb_str id, int64_t if_version, bb_str note);
         bb_err (*session_settle)(bb_str actor, bb_str id, int64_t if_version, const struct bb_settlement *);
         bb_err (*session_close)(bb_str actor, bb_str id, int64_t if_version, bb_str note);
+        /* Beside the password, this one is right too from now on; once the station has connected with it, it alone.
+         * Empty: the station did not take it after all. `replace`: although another one is waited for (otherwise
+         * BB_E_EXISTS). A password of hexadecimal digits, 16 at least, is right as the bytes that it stands for, too:
+         * stations differ in what they make of an AuthorizationKey. Audited. */
+        bb_err (*password_next)(bb_str actor, bb_str station_id, bb_str password, int32_t replace);
 };
 
 /* Durable events of this contract: topic, key, and the members of the payload. Those with "?" are left out when there
