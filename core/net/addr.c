@@ -140,7 +140,7 @@ bb_str addr_key(const struct sockaddr *sa)
 
 void addr_prepare_socket(int fd)
 {
-        int one = 1, idle = 120, gap = 30;
+        int one = 1, idle = 120, gap = 30, unheard_ms = 50000;
 
         evutil_make_socket_nonblocking(fd);
         evutil_make_socket_closeonexec(fd);
@@ -149,6 +149,9 @@ void addr_prepare_socket(int fd)
         (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
         (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
         (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &gap, sizeof(gap));
+        /* What the other side does not acknowledge ends the connection, not after a quarter of an hour: also one that
+         * no ping gets through any more, since too much waits in front of it. */
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unheard_ms, sizeof(unheard_ms));
 }
 
 /* --- names --- */

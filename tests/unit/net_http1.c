@@ -6,6 +6,7 @@
 #include "net_peer.h"
 
 #include "net/addr.h"
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 
 /* --- a service that does what the target says --- */
@@ -1032,6 +1033,19 @@ static void test_no_descriptors_left(void **state)
         peer_close(&p);
 }
 
+/* A peer without power acknowledges nothing: within a minute that is known. */
+static void test_unheard_peers_are_given_up(void **state)
+{
+        int fd = socket(AF_INET, SOCK_STREAM, 0), ms = 0;
+        socklen_t len = sizeof(ms);
+
+        (void)state;
+        addr_prepare_socket(fd);
+        assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &len), 0);
+        assert_in_range(ms, 30000, 59000);
+        close(fd);
+}
+
 static void test_addresses(void **state)
 {
         static const struct {
@@ -1164,6 +1178,7 @@ int main(int argc, char **argv)
                 T(test_client_that_does_not_read_is_cut),
                 T(test_connection_limit),
                 T(test_no_descriptors_left),
+                T(test_unheard_peers_are_given_up),
                 T(test_addresses),
                 T(test_drain),
                 T(test_listener_from_descriptor),
