@@ -15,7 +15,8 @@
 
 /* $1 Available, or a later start, since; $2 rebooted since; $3 silent since; $4 open since; $5 the youngest. A station
  * that is back online has its queue to send first, so being online counts only from its connection on. While a
- * connector says that it charges (3 to 5) a reboot ended nothing: some resume. $6 how many. */
+ * connector says that it charges (3 to 5) a reboot ended nothing: some resume. $6 how many. The samples are looked at
+ * last, session by session (a subquery with a limit is no join): there are very many of them. */
 static const char orphans_sql[] =
         "select " SESSION_COLUMNS ", r.rule from charging.session s"
         " join charging.station st on st.station_id = s.station_id"
@@ -31,8 +32,9 @@ static const char orphans_sql[] =
         "  when greatest(st.last_seen_at, s.start_received_at) < $3 then 'silent'"
         "  when s.start_received_at < $4 then 'too_long' end as rule) r"
         " where s.state = 0 and s.start_received_at < $5 and r.rule is not null"
-        " and not exists (select from charging.sample m where m.session_id = s.session_id and m.received_at >="
-        "  case r.rule when 'rebooted' then $2 when 'silent' then $3 when 'too_long' then $3 else $1 end)"
+        " and (select 1 from charging.sample m where m.session_id = s.session_id and m.received_at >="
+        "  case r.rule when 'rebooted' then $2 when 'silent' then $3 when 'too_long' then $3 else $1 end limit 1) is "
+        "null"
         " order by s.session_id limit $6";
 
 static int64_t before(int64_t now_ms, int64_t count, int64_t unit_ms)
@@ -131,7 +133,8 @@ BB_AWAIT bb_err orphans_close(struct charging *c)
 static const char due_sql[] =
         "select " SESSION_COLUMNS ", s.energy_at is null, " NEXT_METER_COLUMN " from charging.session s"
         " where s.state = 3 and s.closed_at < $1"
-        " and not exists (select from charging.sample m where m.session_id = s.session_id and m.received_at >= $1)"
+        " and (select 1 from charging.sample m where m.session_id = s.session_id and m.received_at >= $1 limit 1) is "
+        "null"
         " order by s.closed_at limit $2";
 enum { UNMETERED = SESSION_COLUMN_COUNT, NEXT_METER };
 
