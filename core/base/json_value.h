@@ -46,6 +46,15 @@ int shape_has_max(const struct bb_field *);
 /* Bytes of one item of a BB_T_ARRAY. */
 size_t shape_item_size(const struct bb_field *);
 
+/* Index of the field named `name`, looked for from `guess` on, since messages come in the order of their tables.
+ * UINT32_MAX: there is none. (shape.c) */
+uint32_t shape_find_field(const struct bb_shape *, uint32_t guess, bb_str name);
+/* What a field becomes that is not there. */
+bb_err shape_fill_absent(const struct bb_field *, char *ret_struct);
+/* Straight from the bytes: 1 when they are written plainly and fit the shape. 0 says nothing of them, and the struct
+ * may be half filled. (shape_plain.c) */
+int shape_decode_plain(const struct bb_shape *, bb_str text, void *ret_struct);
+
 bb_err shape_decode(const struct bb_shape *, const bb_json *, void *ret_struct, struct bb_fault *ret_fault);
 bb_err shape_decode_text(const struct bb_shape *, bb_str, void *ret_struct, struct bb_fault *ret_fault);
 bb_json *shape_encode(const struct bb_shape *, const void *object);

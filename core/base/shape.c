@@ -260,6 +260,13 @@ static bb_err fill_absent(const struct bb_field *f, char *out, const struct plac
         return BB_OK;
 }
 
+bb_err shape_fill_absent(const struct bb_field *f, char *out)
+{
+        struct bb_fault ignored = {.kind = BB_FAULT_NONE};
+
+        return fill_absent(f, out, NULL, &ignored);
+}
+
 static int is_absent(const struct bb_field *f, const json_t *v)
 {
         return v == NULL || (f->flags & BB_READONLY) != 0 || ((f->flags & BB_NULLABLE) != 0 && json_is_null(v));
@@ -294,8 +301,7 @@ static int is_field(const struct bb_shape *s, uint32_t index, bb_str name)
         return strncmp(field, name.ptr, name.len) == 0 && field[name.len] == '\0';
 }
 
-/* Index of the field named `name`, looked for from `guess` on, since messages come in the order of their tables. */
-static uint32_t find_field(const struct bb_shape *s, uint32_t guess, bb_str name)
+uint32_t shape_find_field(const struct bb_shape *s, uint32_t guess, bb_str name)
 {
         for (uint32_t i = guess; i < s->field_count; i++) {
                 if (is_field(s, i, name))
@@ -316,7 +322,7 @@ static void sort_members(const struct bb_shape *s, const json_t *v, const json_t
 
         for (void *i = json_object_iter(object); i != NULL; i = json_object_iter_next(object, i)) {
                 bb_str name = {json_object_iter_key(i), json_object_iter_key_len(i)};
-                uint32_t index = find_field(s, guess, name);
+                uint32_t index = shape_find_field(s, guess, name);
 
                 if (index == UINT32_MAX) {
                         if (ret_unknown->ptr == NULL)
@@ -338,7 +344,7 @@ static void sort_members_by_lookup(const struct bb_shape *s, const json_t *v, co
         for (void *i = json_object_iter(object); i != NULL; i = json_object_iter_next(object, i)) {
                 bb_str name = {json_object_iter_key(i), json_object_iter_key_len(i)};
 
-                if (find_field(s, 0, name) == UINT32_MAX) {
+                if (shape_find_field(s, 0, name) == UINT32_MAX) {
                         *ret_unknown = name;
                         return;
                 }
@@ -388,6 +394,12 @@ bb_err shape_decode_text(const struct bb_shape *s, bb_str text, void *ret_struct
 {
         bb_json *value;
 
+        memset(ret_struct, 0, s->struct_size);
+        if (shape_decode_plain(s, text, ret_struct)) {
+                if (ret_fault != NULL)
+                        *ret_fault = (struct bb_fault){.path = BB_STR("")};
+                return BB_OK;
+        }
         memset(ret_struct, 0, s->struct_size);
         TRY(json_parse(text, &value, ret_fault));
         return shape_decode(s, value, ret_struct, ret_fault);

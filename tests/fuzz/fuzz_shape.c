@@ -84,6 +84,28 @@ static void shape_round_trip(bb_str input)
         must(bb_str_eq(bb_json_text(bb_shape_encode(&Report, &report)), once), "and the same by way of values");
 }
 
+/* Straight from the bytes and by way of a tree: the same verdict, the same words, the same struct. */
+static void two_ways_agree(bb_str input)
+{
+        struct bb_fault fault = {.kind = BB_FAULT_NONE}, other = {.kind = BB_FAULT_NONE};
+        struct report report = {.present = 0}, twin = {.present = 0};
+        bb_err err = bb_shape_decode_text(&Report, input, &report, &fault), other_err;
+        bb_json *tree;
+
+        other_err = bb_json_parse(input, &tree, &other);
+        if (other_err == BB_OK)
+                other_err = bb_shape_decode(&Report, tree, &twin, &other);
+        must(err == other_err, "both take it, or neither");
+        must(fault.kind == other.kind && fault.line == other.line, "the same kind of fault");
+        must(bb_str_eq(fault.path, other.path) && bb_str_eq(fault.text, other.text), "told in the same words");
+        if (err < 0)
+                return;
+        must(report.present == twin.present && report.inner.present == twin.inner.present, "the same fields are there");
+        must((report.outer == NULL) == (twin.outer == NULL), "the same structs");
+        must(bb_str_eq(bb_shape_encode_text(&Report, &report), bb_shape_encode_text(&Report, &twin)),
+             "the same values");
+}
+
 static void value_round_trip(bb_str input)
 {
         bb_json *value;
@@ -107,6 +129,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 memcpy(copy, data, size);
         arena_current = arena_new("fuzz");
         shape_round_trip(input);
+        two_ways_agree(input);
         value_round_trip(input);
         (void)log_mask(input);
         arena_free(arena_current);

@@ -4,6 +4,7 @@
  */
 #include "base/arena.h"
 #include "base/json.h"
+#include "base/json_value.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -410,6 +411,55 @@ static void scalars_from_text(void **state)
 }
 
 /* A table of a newer SDK has longer rows. */
+/* Each is taken straight from its bytes, and is the same as by way of a tree. */
+static void plain_bytes_need_no_tree(void **state)
+{
+        static const char *const plain[] = {
+                "{\"name\":\"a\",\"weight\":17}",
+                " { \"weight\" : 1 ,\r\n\t\"name\" : \"\" } ",
+                "{\"name\":\"a\",\"children\":[]}",
+                "{\"name\":\"a\",\"children\":[{\"name\":\"b\"},{\"name\":\"c\"},{\"name\":\"d\"},{\"name\":\"e\"},"
+                "{\"name\":\"f\",\"children\":[{\"name\":\"g\",\"weight\":999999999999999999}]}]}",
+        };
+        static const char *const others[] = {
+                "",
+                "{}",
+                "[]",
+                "{\"name\":\"a\"",
+                "{\"name\":\"a\"}}",
+                "{\"name\":\"a\",}",
+                "{\"name\":\"a\",\"name\":\"a\"}",
+                "{\"name\":\"a\",\"other\":1}",
+                "{\"name\":\"\\u0061\"}",
+                "{\"name\":\"\xc3\xa4\"}",
+                "{\"name\":\"a\nb\"}",
+                "{\"name\":null}",
+                "{\"name\":\"a\",\"weight\":0}",
+                "{\"name\":\"a\",\"weight\":01}",
+                "{\"name\":\"a\",\"weight\":1.0}",
+                "{\"name\":\"a\",\"weight\":1e1}",
+                "{\"name\":\"a\",\"weight\":-}",
+                "{\"name\":\"a\",\"weight\":9999999999999999999}",
+                "{\"name\":\"a\",\"children\":[{\"name\":\"b\"},]}",
+        };
+        struct tree tree, twin;
+        bb_json *value;
+
+        (void)state;
+        for (size_t i = 0; i < BB_COUNT(plain); i++) {
+                memset(&tree, 0, sizeof(tree));
+                assert_true(shape_decode_plain(&Tree, bb_cstr(plain[i]), &tree));
+                assert_int_equal(bb_json_parse(bb_cstr(plain[i]), &value, NULL), BB_OK);
+                assert_int_equal(bb_shape_decode(&Tree, value, &twin, NULL), BB_OK);
+                assert_true(bb_str_eq(bb_shape_encode_text(&Tree, &tree), bb_shape_encode_text(&Tree, &twin)));
+        }
+        for (size_t i = 0; i < BB_COUNT(others); i++) {
+                print_message("%s\n", others[i]);
+                memset(&tree, 0, sizeof(tree));
+                assert_false(shape_decode_plain(&Tree, bb_cstr(others[i]), &tree));
+        }
+}
+
 static void rows_may_be_longer(void **state)
 {
         struct longer {
@@ -484,6 +534,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(structs_are_written, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(what_is_written_reads_back, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(scalars_from_text, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(plain_bytes_need_no_tree, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(rows_may_be_longer, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(schemas_are_published, set_up, tear_down),
         };
