@@ -156,6 +156,46 @@ static bb_err parse_wreck(bb_str text, const struct bb_fault *why, struct frame_
                      bb_print("the frame is not JSON: %.*s", BB_FMT(why->text)));
 }
 
+/* Takes a string and the comma behind it from `text` at `*at`. */
+static bb_str split_string(bb_str text, size_t *at)
+{
+        size_t start = skip_blanks(text, *at), comma;
+        bb_str s = BB_NONE;
+
+        if (start < text.len && text.ptr[start] == '"')
+                s = peek_string(text, start);
+        if (s.ptr == NULL || !is_plain(s))
+                return BB_NONE;
+        comma = skip_blanks(text, start + s.len + 2);
+        if (comma >= text.len || text.ptr[comma] != ',')
+                return BB_NONE;
+        *at = comma + 1;
+        return s;
+}
+
+int32_t frame_split(bb_str text, struct frame *ret, bb_str *ret_payload)
+{
+        size_t at = skip_blanks(text, 0), end = text.len;
+
+        *ret = (struct frame){.type = FRAME_CALL};
+        if (at >= end || text.ptr[at] != '[')
+                return 0;
+        at = skip_blanks(text, at + 1);
+        if (at >= end || text.ptr[at] != '0' + FRAME_CALL)
+                return 0;
+        at = skip_blanks(text, at + 1);
+        if (at >= end || text.ptr[at++] != ',')
+                return 0;
+        ret->id = split_string(text, &at);
+        ret->action = ret->id.ptr != NULL ? split_string(text, &at) : BB_NONE;
+        while (end > at && is_blank(text.ptr[end - 1]))
+                end--;
+        if (ret->action.ptr == NULL || ret->id.len > FRAME_ID_CHARS || end <= at || text.ptr[end - 1] != ']')
+                return 0;
+        *ret_payload = (bb_str){.ptr = text.ptr + at, .len = end - 1 - at};
+        return 1;
+}
+
 static bb_err parse(bb_str text, size_t id_chars, struct frame *ret, struct frame_fault *ret_fault)
 {
         struct bb_fault why = {.kind = BB_FAULT_NONE};

@@ -40,6 +40,10 @@ bb_err frame_parse_long_id(bb_str text, struct frame *ret, struct frame_fault *r
  * The id is absent when it is no string, or one with escapes. Allocates nothing. */
 int32_t frame_peek(bb_str text, bb_str *ret_id);
 
+/* A CALL whose frame is written plainly, as nearly all are: its id and action, and the payload as it stands there,
+ * which nobody has read yet. 0 says nothing of the frame: frame_parse has to look. Allocates nothing. */
+int32_t frame_split(bb_str text, struct frame *ret, bb_str *ret_payload);
+
 /* `payload` is JSON text. */
 bb_str frame_call(bb_str id, const char *action, bb_str payload);
 bb_str frame_result(bb_str id, bb_str payload);

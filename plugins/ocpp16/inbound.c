@@ -208,13 +208,30 @@ static int32_t is_repeated(struct station *st, const struct frame *frame, const 
         return 1;
 }
 
+static BB_AWAIT void serve_message(struct station *st, const struct frame *frame, const struct inbound *in, bb_str text,
+                                   const void *message)
+{
+        struct bb_station_ref ref = station_ref(st);
+        int64_t begin_ms = bb_mono_ms();
+        bb_str answer = BB_STR("{}");
+        bb_err err;
+
+        charging->station_seen(&ref);
+        st->busy_since_mono_ms = begin_ms;
+        err = in->handle(st, message, &answer);
+        st->busy_since_mono_ms = 0;
+        if (err == BB_OK)
+                repeat_keep(st, text, in->repeat, answer);
+        finish(st, frame, in, err, answer);
+        if (err == BB_OK)
+                note_message(st, in->action, in->shape, message);
+        metrics_seconds(in->action, (double)(bb_mono_ms() - begin_ms) / 1000);
+}
+
 static BB_AWAIT void serve_call(struct station *st, const struct frame *frame, bb_str text)
 {
         const struct inbound *in = find_action(frame->action);
-        struct bb_station_ref ref = station_ref(st);
         struct bb_fault why = {.kind = BB_FAULT_NONE};
-        int64_t begin_ms = bb_mono_ms();
-        bb_str answer = BB_STR("{}");
         void *message;
         bb_err err;
 
@@ -227,24 +244,35 @@ static BB_AWAIT void serve_call(struct station *st, const struct frame *frame, b
         message = bb_alloc(in->shape->struct_size);
         err = bb_shape_decode(in->shape, frame->payload, message, &why);
         if (err < 0) {
-                st->busy_since_mono_ms = begin_ms;
+                st->busy_since_mono_ms = bb_mono_ms();
                 err = validation_mend(st, in->action, in->shape, frame->payload, message, &why);
                 st->busy_since_mono_ms = 0;
         }
-        if (err < 0) {
+        if (err < 0)
                 refuse_payload(st, frame, in, &why, err);
-                return;
-        }
-        charging->station_seen(&ref);
-        st->busy_since_mono_ms = begin_ms;
-        err = in->handle(st, message, &answer);
-        st->busy_since_mono_ms = 0;
-        if (err == BB_OK)
-                repeat_keep(st, text, in->repeat, answer);
-        finish(st, frame, in, err, answer);
-        if (err == BB_OK)
-                note_message(st, in->action, in->shape, message);
-        metrics_seconds(in->action, (double)(bb_mono_ms() - begin_ms) / 1000);
+        else
+                serve_message(st, frame, in, text, message);
+}
+
+/* A CALL that is as it should be needs no tree of its JSON. 0: it is not, and somebody has to look closer. */
+static BB_AWAIT int32_t serve_plain(struct station *st, bb_str text)
+{
+        const struct inbound *in;
+        struct frame frame;
+        bb_str payload;
+        void *message;
+
+        if (!frame_split(text, &frame, &payload))
+                return 0;
+        in = find_action(frame.action);
+        if (in == NULL || in->handle == NULL)
+                return 0;
+        message = bb_alloc(in->shape->struct_size);
+        if (bb_shape_decode_text(in->shape, payload, message, NULL) < 0)
+                return 0;
+        if (!is_repeated(st, &frame, in, text))
+                serve_message(st, &frame, in, text, message);
+        return 1;
 }
 
 /* A CALL whose only fault is an id that is too long, from a station of which that is taken. */
@@ -271,6 +299,8 @@ static BB_AWAIT void serve(struct station *st, bb_str text)
         if (wait_ms > 0 && bb_sleep(wait_ms) < 0)
                 return;
         if (st->ws == NULL || st->superseded || st->closing)
+                return;
+        if (serve_plain(st, text))
                 return;
         if (frame_parse(text, &frame, &fault) < 0 && (fault.id.ptr == NULL || !is_long_id(st, text, &frame))) {
                 complain(st, "unknown", &fault);

@@ -172,6 +172,43 @@ static void peeking_reads_type_and_id_only(void **state)
         }
 }
 
+static void a_plain_call_is_split_without_reading_its_payload(void **state)
+{
+        static const char *const others[] = {"",
+                                             "[",
+                                             "[2",
+                                             "[2,",
+                                             "[2,\"1\"",
+                                             "[2,\"1\",\"A\"]",
+                                             "[2,\"1\",\"A\",{}",
+                                             "[3,\"1\",\"A\",{}]",
+                                             "[2,1,\"A\",{}]",
+                                             "[2,\"\\u0031\",\"A\",{}]",
+                                             "[2,\"1\",\"\\u0041\",{}]",
+                                             "[2,\"\xc3\xbc\",\"A\",{}]",
+                                             "[2,\"1\" \"A\",{}]",
+                                             "[22,\"1\",\"A\",{}]",
+                                             "[2,\"1234567890123456789012345678901234567\",\"A\",{}]"};
+        struct frame frame;
+        bb_str payload;
+
+        (void)state;
+        assert_true(frame_split(BB_STR("[2,\"1\",\"Heartbeat\",{}]"), &frame, &payload));
+        assert_str(frame.id, "1");
+        assert_str(frame.action, "Heartbeat");
+        assert_str(payload, "{}");
+        assert_true(frame_split(BB_STR(" [ 2 ,\n\"\" , \"A\" , {\"a\":[1]} ] "), &frame, &payload));
+        assert_str(frame.id, "");
+        assert_str(payload, " {\"a\":[1]} ");
+        /* What stands there is for the shape to judge. */
+        assert_true(frame_split(BB_STR("[2,\"1\",\"A\",{},{}]"), &frame, &payload));
+        assert_str(payload, "{},{}");
+        for (size_t i = 0; i < BB_COUNT(others); i++) {
+                print_message("%s\n", others[i]);
+                assert_false(frame_split(bb_cstr(others[i]), &frame, &payload));
+        }
+}
+
 static void frames_are_written_without_blanks(void **state)
 {
         struct frame_fault fault = {.code = "PropertyConstraintViolation",
@@ -227,6 +264,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(an_id_of_36_characters_is_served_and_one_of_kilobytes_is_not_repeated,
                                                 set_up, tear_down),
                 cmocka_unit_test_setup_teardown(peeking_reads_type_and_id_only, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(a_plain_call_is_split_without_reading_its_payload, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(frames_are_written_without_blanks, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_description_has_255_characters_at_most, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(faults_have_the_codes_of_ocpp_j, set_up, tear_down),
