@@ -10,6 +10,9 @@
 #include <stdlib.h>
 
 enum { GATHER_MS = 500, BATCH_COUNT = 1000, BATCH_BYTES = 1 << 20, PAUSE_MS = 1000, SYNC_MS = 2000, STOP_MS = 3000 };
+/* Then it waits no longer. More than a batch, so that what is written was nearly always answered meanwhile, and needs
+ * no patch. */
+enum { GATHER_COUNT = 4000 };
 enum { FIRST_CLEANING_MS = 10000, CLEANING_MS = 24 * 3600 * 1000, STEP_ROWS = 5000, STEP_PAUSE_MS = 200 };
 
 struct columns {
@@ -161,7 +164,7 @@ static BB_AWAIT void write_next(void *arg)
 
 static void wake(struct journal *j)
 {
-        if (j->gathering && (j->count >= BATCH_COUNT || j->hurry))
+        if (j->gathering && (j->count >= GATHER_COUNT || j->hurry))
                 bb_cond_wake_all(j->more);
         if (j->writing)
                 return;
