@@ -214,6 +214,8 @@ static bb_err trouble_send(bb_response *res, const struct bb_operation *o)
 
         if (o->state == BB_OPERATION_CANCELLED)
                 return bb_problem(res, BB_E_CONFLICT, 409, "cancelled", detail);
+        if (o->state == BB_OPERATION_UNKNOWN)
+                return bb_problem(res, BB_E_TIMEOUT, 504, "outcome-unknown", detail);
         if (o->outcome < 0)
                 return bb_problem(res, BB_E_BUSY, 503, "not-sent", detail);
         return command_fault(res, &result, detail, "");

@@ -51,12 +51,22 @@ static bb_str ended_payload(const struct operation *o, const struct operation_ch
         return bb_json_text(payload);
 }
 
+static void count_end(int32_t state)
+{
+        bb_metric_add(bb_metric_get(BB_METRIC_COUNTER, "charging_operations_total",
+                                    "Commands to stations, by how they ended.",
+                                    bb_kv_cstr("state", state_names[state])),
+                      1);
+}
+
 static void change_took_place(struct charging *c, struct operation *o, int32_t state, int64_t version)
 {
         o->state = (int8_t)state;
         operation_changed(o, version);
-        if (bb_operation_is_over(state))
-                operation_ended_here(c, o, state);
+        if (!bb_operation_is_over(state))
+                return;
+        count_end(state);
+        operation_ended_here(c, o, state);
 }
 
 BB_AWAIT bb_err operation_write(struct charging *c, struct operation *o, const struct operation_change *change)

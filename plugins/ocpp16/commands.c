@@ -13,7 +13,7 @@
 #include "transfer.h"
 
 #include <busbar/charging_profile.h>
-#include <strings.h>
+#include <string.h>
 
 /* A station that is busy with its flash or its lock answers late. */
 enum { SLOW_S = 60 };
@@ -177,7 +177,18 @@ int32_t command_prepare(bb_str action, const bb_json *payload, const struct comm
         return ret->outcome = BB_COMMAND_ANSWERED;
 }
 
-/* GetConfiguration tells the station's own password to whoever asks (OCPP 1.6 errata). */
+static int32_t names_secret(const char *key)
+{
+        static const char *const words[] = {"AuthorizationKey", "password", "passphrase", "secret"};
+
+        for (size_t i = 0; i < BB_COUNT(words); i++) {
+                if (strcasestr(key, words[i]) != NULL)
+                        return 1;
+        }
+        return 0;
+}
+
+/* GetConfiguration tells the station's own password to whoever asks (OCPP 1.6 errata), and the vendor's too. */
 static bb_json *masked(const bb_json *payload)
 {
         bb_json *list = bb_json_get(payload, "configurationKey");
@@ -186,7 +197,7 @@ static bb_json *masked(const bb_json *payload)
                 bb_json *entry = bb_json_at(list, i);
                 const char *key = bb_str_c(bb_json_str(bb_json_get(entry, "key")));
 
-                if (strcasecmp(key, "AuthorizationKey") == 0 && bb_json_get(entry, "value") != NULL)
+                if (names_secret(key) && bb_json_get(entry, "value") != NULL)
                         bb_json_set(entry, "value", bb_json_new_str(BB_STR("********")));
         }
         return (bb_json *)payload;

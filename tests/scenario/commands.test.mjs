@@ -107,6 +107,19 @@ test('rejected, refused by an error, not answered, and not connected are told ap
   assert.equal((await operator.api('POST', '/v1/stations/NOBODY/commands/Reset', { type: 'Soft' })).status, 404);
 });
 
+test('a connection that ends before the answer: nobody knows, and that is said', async () => {
+  const station = await connect('GONE', { ClearCache: () => new Promise(() => {}) });
+  await station.isAvailable(1);
+  const asked = operator.api('POST', '/v1/stations/GONE/commands/ClearCache', {});
+  await station.hears('ClearCache');
+  await station.dies();
+  const { status, body } = await asked;
+  assert.deepEqual([status, body.code], [504, 'outcome-unknown']);
+  const [o] = (await operator.reads('/v1/operations?station=GONE&over=true')).items;
+  assert.equal(o.state, 'unknown');
+  assert.equal(o.summary, 'The connection ended before the station answered; it may have acted.');
+});
+
 test('remote stop, reset and availability, each to its end', async () => {
   const station = await connect('ENDS', { RemoteStopTransaction: yes(), Reset: yes(), ChangeAvailability: [yes(), { status: 'Scheduled' }, yes()] });
   await station.isAvailable(2);

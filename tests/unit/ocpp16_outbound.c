@@ -544,8 +544,8 @@ static void the_stations_password_is_masked(void **state)
         (void)state;
         give(&o);
         wait_sent(1);
-        answer(0,
-               "{\"configurationKey\":[{\"key\":\"authorizationkey\",\"readonly\":false,\"value\":\"hunter2\"},17]}");
+        answer(0, "{\"configurationKey\":[{\"key\":\"authorizationkey\",\"readonly\":false,\"value\":\"hunter2\"},17,"
+                  "{\"key\":\"ApnPassword\",\"readonly\":false,\"value\":\"hunter2\"}]}");
         turn_until(all_ended);
         assert_null(strstr(o.answer, "hunter2"));
         assert_non_null(strstr(o.answer, "\"authorizationkey\",\"readonly\":false,\"value\":\"********\""));
