@@ -8,7 +8,7 @@ import { theStage } from './actors.mjs';
 import { made, resolve, schemas } from './schema.mjs';
 
 // What the schema cannot say: least and most are laid over what is made from it; owed are faults that are refused although
-// the member is optional, since without it nobody can tell what is owed.
+// the member is optional, since without it nobody can tell what is owed; ours is what busbard puts in when it is missing.
 const fromStation = {
   Authorize: {}, BootNotification: {}, DataTransfer: {}, DiagnosticsStatusNotification: {}, FirmwareStatusNotification: {}, Heartbeat: {},
   MeterValues: { owed: /^.transactionId |(measurand|unit) no text$/ }, StartTransaction: {}, StatusNotification: {}, StopTransaction: {},
@@ -16,10 +16,10 @@ const fromStation = {
 };
 const toStation = {
   CancelReservation: {}, ChangeAvailability: {}, ChangeConfiguration: {}, ClearCache: {}, ClearChargingProfile: {}, DataTransfer: {},
-  GetCompositeSchedule: {}, GetConfiguration: {}, GetDiagnostics: {}, GetLocalListVersion: {}, RemoteStartTransaction: {},
+  GetCompositeSchedule: {}, GetConfiguration: {}, GetDiagnostics: { ours: /^.location missing$/ }, GetLocalListVersion: {}, RemoteStartTransaction: {},
   RemoteStopTransaction: {}, ReserveNow: {}, Reset: {}, SendLocalList: {}, SetChargingProfile: {}, TriggerMessage: {},
   UnlockConnector: {}, UpdateFirmware: {},
-  CertificateSigned: {}, DeleteCertificate: {}, ExtendedTriggerMessage: {}, GetInstalledCertificateIds: {}, GetLog: {}, InstallCertificate: {},
+  CertificateSigned: {}, DeleteCertificate: {}, ExtendedTriggerMessage: {}, GetInstalledCertificateIds: {}, GetLog: { ours: /^.(log|log.remoteLocation|requestId) missing$/ }, InstallCertificate: {},
   SignedUpdateFirmware: {},
 };
 // Members of StartTransaction, StopTransaction and MeterValues without which the session still counts: mended, never refused.
@@ -93,10 +93,15 @@ for (const [action, laid] of Object.entries(toStation)) {
     const whole = { ...made(request(action), true), ...laid.most };
     const refused = await operator.commands(station, action, whole);
     assert.deepEqual([refused.outcome, refused.error_code], ['refused', 'InternalError']);
-    const heard = station.heard.length;
+    let heard = station.heard.length;
     for (const [what, payload, pointer] of broken(request(action), whole)) {
       if (pointer === '/data') continue; // may be anything: README.md
       const { status, body } = await operator.api('POST', `/v1/stations/${station.id}/commands/${action}`, payload);
+      if (laid.ours?.test(`${pointer} ${what}`)) {
+        assert.equal(status, 200, JSON.stringify(body));
+        heard++; // as the schema has it, or the actor would say so
+        continue;
+      }
       
       assert.deepEqual([status, body.errors?.[0]?.pointer], [422, pointer], `${what}: ${JSON.stringify(body)}`);
     }

@@ -7,7 +7,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before } from 'node:test';
-import { freePort } from './lib.mjs';
+import { freePort, until } from './lib.mjs';
 import { now, theStage } from './actors.mjs';
 import { theCase } from './oca.mjs';
 
@@ -26,10 +26,10 @@ const pem = (name) => fs.readFileSync(file(`${name}.crt`), 'utf8');
 before(() => {
   for (const ca of ['web', 'maker']) openssl('req', '-x509', ...newKey, '-days', '2', '-subj', `/CN=${ca}`, '-keyout', `${ca}.key`, '-out', `${ca}.crt`);
   certificate('server', 'web', '/CN=localhost', 'DNS:localhost,DNS:north.test');
-  certificate('station', 'maker', '/O=Maker/CN=SN-087');
 });
 const { operator, connect } = theStage({
-  http: { tls: { listen: [`127.0.0.1:${tlsPort}`], certificate: file('server.crt'), key: file('server.key'), client_policy: 'optional', client_ca: file('maker.crt') } },
+  http: { tls: { listen: [`127.0.0.1:${tlsPort}`], certificate: file('server.crt'), key: file('server.key'), client_policy: 'any' } },
+  tenants: { north: { plugins: { identity: {}, charging: {}, ocpp16: { onboarding: 'accept', certificates: 'sign', cpo_name: 'Nordlicht' }, admin: {} } } },
 });
 after(() => fs.rmSync(folder, { recursive: true, force: true }));
 
@@ -38,6 +38,42 @@ const overTls = (id, options, answers) => connect(id, answers, { endpoint: `wss:
 const accepted = { status: 'Accepted' };
 const events = async (station) => (await operator.reads(`/v1/stations/${station.id}/security-events`)).items;
 const hash = (serialNumber) => ({ hashAlgorithm: 'SHA256', issuerNameHash: 'ab'.repeat(32), issuerKeyHash: 'cd'.repeat(32), serialNumber });
+
+/** The station asks for a certificate of this name, installs what it gets, and can connect with it. */
+async function certified(station, name) {
+  openssl('req', ...newKey, '-subj', `/O=Nordlicht/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.csr`);
+  station.answers.CertificateSigned = accepted;
+  assert.deepEqual(await station.call('SignCertificate', { csr: fs.readFileSync(file(`${name}.csr`), 'utf8') }), accepted);
+  const { certificateChain } = await station.hears('CertificateSigned');
+  await until('it to be noted', async () => (await operator.reads(`/v1/stations/${station.id}/certificates`)).items[0]?.state === 'installed');
+  return { ca: pem('web'), cert: certificateChain, key: fs.readFileSync(file(`${name}.key`)) };
+}
+
+theCase('TC_073_CSMS', async (id) => {
+  await operator.puts(`/v1/stations/${id}`, { password });
+  const station = await connect(id, { ChangeConfiguration: accepted }, { password });
+  const { status, body } = await operator.api('POST', `/v1/stations/${id}/rotate-password`, { form: 'hex' });
+  assert.equal(status, 200, JSON.stringify(body));
+  const { key, value } = await station.hears('ChangeConfiguration');
+  assert.equal(key, 'AuthorizationKey');
+  assert.match(value, /^[0-9a-f]{40}$/, '20 bytes as hexadecimal digits (Security Whitepaper, A01)');
+  await station.close();
+  const again = await connect(id, {}, { password: Buffer.from(value, 'hex') });
+  await again.isAvailable();
+  await again.close();
+  await assert.rejects(connect(id, {}, { password }), { code: 401 }, 'the old one is of no use any more');
+});
+
+theCase('TC_074_CSMS', async (id) => {
+  const station = await connect(id, { ExtendedTriggerMessage: accepted });
+  assert.deepEqual(await operator.sends(station, 'ExtendedTriggerMessage', { requestedMessage: 'SignChargePointCertificate' }), accepted);
+  const ws = await certified(station, id);
+  await station.close();
+  const again = await overTls(id, { ws });
+  await again.isAvailable();
+  assert.equal((await operator.reads(`/v1/stations/${id}`)).security_profile, 3);
+  await again.close();
+});
 
 for (const [number, certificateType] of [['TC_075_1_CSMS', 'ManufacturerRootCertificate'], ['TC_075_2_CSMS', 'CentralSystemRootCertificate']]) {
   theCase(number, async (id) => {
@@ -86,9 +122,9 @@ theCase('TC_079_CSMS', async (id) => {
   await station.close();
 });
 
-for (const [number, ...steps] of [
-  ['TC_080_CSMS', 'Downloading', 'Downloaded', 'SignatureVerified', 'Installing', 'InstallRebooting', 'boot', 'Installed'],
-  ['TC_081_CSMS', 'Downloading', 'Downloaded', 'InvalidSignature'],
+for (const [number, type, ...steps] of [
+  ['TC_080_CSMS', 'FirmwareUpdated', 'Downloading', 'Downloaded', 'SignatureVerified', 'Installing', 'InstallRebooting', 'boot', 'Installed'],
+  ['TC_081_CSMS', 'InvalidFirmwareSignature', 'Downloading', 'Downloaded', 'InvalidSignature'],
 ]) {
   theCase(number, async (id) => {
     const station = await connect(id, { SignedUpdateFirmware: accepted });
@@ -98,7 +134,6 @@ for (const [number, ...steps] of [
       if (status === 'boot') await station.boots({ firmwareVersion: '3.0' });
       else assert.deepEqual(await station.call('SignedFirmwareStatusNotification', { status, requestId: 80 }), {});
     }
-    const type = number === 'TC_080_CSMS' ? 'FirmwareUpdated' : 'InvalidFirmwareSignature';
     await station.call('SecurityEventNotification', { type, timestamp: now() });
     assert.deepEqual((await events(station)).map((e) => e.type), [type]);
     await station.close();
@@ -122,8 +157,8 @@ theCase('TC_083_CSMS', async (id) => {
 theCase('TC_087_CSMS', async (id) => {
   const first = await connect(id);
   await first.boots({ chargePointSerialNumber: 'SN-087' });
+  const ws = await certified(first, 'SN-087'); // its common name is the serial number (Security Whitepaper §3.2)
   await first.close();
-  const ws = { ca: pem('web'), cert: pem('station'), key: fs.readFileSync(file('station.key')) };
   const station = await overTls(id, { ws });
   await station.boots({ chargePointSerialNumber: 'SN-087' });
   assert.equal((await operator.reads(`/v1/stations/${id}`)).security_profile, 3);
