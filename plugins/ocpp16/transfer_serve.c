@@ -80,11 +80,22 @@ static int32_t may_resume(bb_request *req, const struct found *f)
                (bb_str_is(f->state, "transferring") || bb_str_is(f->state, "transferred"));
 }
 
-/* Bytes from the start without a gap, counted when they have left here. */
+/* Before the first byte leaves: a station that resumes may be back before its broken connection is known to be broken.
+ */
+static BB_AWAIT bb_err note_begun(const struct found *f)
+{
+        return bb_db_query(NULL,
+                           "update ocpp16.transfer set bytes_done = greatest(bytes_done, 1), updated_at = now(),"
+                           " state = case when state in ('requested', 'accepted', 'failed') then 'transferring'"
+                           " else state end where id = $1",
+                           BB_UUID(f->id));
+}
+
+/* The last byte ends it, unless nobody has asked for the first one. */
 static BB_AWAIT bb_err note_sent(const struct found *f, int64_t from, int64_t count)
 {
-        int64_t done = from <= f->done && from + count > f->done ? from + count : f->done;
-        int32_t complete = done >= f->bytes && !f->completed;
+        int64_t done = from + count;
+        int32_t complete = done >= f->bytes && (from == 0 || f->done > 0) && !f->completed;
         bb_str state = complete ? BB_STR("transferred") : BB_STR("transferring");
         const struct bb_stmt stmts[] = {
                 BB_STMT("update ocpp16.transfer set bytes_done = greatest(bytes_done, $2), updated_at = now(),"
@@ -113,6 +124,8 @@ BB_AWAIT bb_err transfer_download(bb_request *req, bb_response *res)
                 return not_here(res);
         if (f.completed && !may_resume(req, &f))
                 return gone(res, "This file has been fetched.");
+        if (!asks_for_the_rest(req) && bb_str_is(bb_request_method(req), "GET"))
+                TRY(note_begun(&f));
         err = bb_response_file(res, bb_str_c(stored_path(owner->tenant, f.file)), "application/octet-stream", f.name);
         bb_response_file_sent(res, &from, &count);
         if (count == 0 || err == BB_E_CANCELED)

@@ -32,7 +32,7 @@ create table ocpp16.transfer (
         file         text, -- what a station uploaded; null: nothing yet, or it was removed
         name         text,
         bytes        bigint, -- of the whole file
-        bytes_done   bigint not null default 0, -- of a download, from the start without a gap
+        bytes_done   bigint not null default 0, -- how far a download has come
         sha256       bytea,
         created_at   timestamptz not null default now(),
         updated_at   timestamptz not null default now(),
