@@ -20,9 +20,10 @@ const actions = ['Authorize', 'BootNotification', 'DataTransfer', 'DiagnosticsSt
   'MeterValues', 'StartTransaction', 'StatusNotification', 'StopTransaction', 'LogStatusNotification', 'SecurityEventNotification',
   'SignCertificate', 'SignedFirmwareStatusNotification'];
 
+/** Its id is such that a changed character does not make it another's. */
 export function validCall(c, number) {
   const action = c.one(actions);
-  return [2, `m${number}`, action, made(schemas.get(`${action}.req`), c.percent(50))];
+  return [2, `m${number}-${(number * 7919) % 9973}`, action, made(schemas.get(`${action}.req`), c.percent(50))];
 }
 
 export function validAnswer(c, id, action) {
