@@ -254,16 +254,19 @@ test('openapi.json describes the answers as they are', async () => {
     }
     const schema = methods.get?.responses?.['200']?.content?.['application/json']?.schema;
     if (!schema) continue;
-    const target = template.replace('/v1/locations/{id}', '/v1/locations/harbour').replace('/v1/stations/{id}', '/v1/stations/ST-1').replace('{uid}', 'DESCRIBED');
+    // What a query must have is told, too.
+    const required = (methods.get.parameters ?? []).filter((p) => p.in === 'query' && p.required).map((p) => `${p.name}=${{ station: 'ST-1' }[p.name]}`);
+    const target = (required.length ? `${template}?${required.join('&')}` : template).replace('/v1/locations/{id}', '/v1/locations/harbour').replace('/v1/stations/{id}', '/v1/stations/ST-1').replace('{uid}', 'DESCRIBED');
     if (target.includes('{')) continue;
     const answer = await api('GET', target);
+    if (answer.status === 409) continue; // of a station that would have to be connected
     assert.equal(answer.status, 200, target);
     const text = JSON.stringify(schema).replaceAll('"#/components', '"api#/components');
     const validate = ajv.compile(JSON.parse(text));
     assert.ok(validate(answer.body), `${target}: ${ajv.errorsText(validate.errors)}`);
     checked++;
   }
-  assert.ok(checked >= 8, `${checked} checked`);
+  assert.ok(checked >= 25, `${checked} checked`);
 });
 
 test('answers are compressed when the client can take it', async () => {
