@@ -6,7 +6,6 @@
 #ifndef CHARGING_DOMAIN_H
 #define CHARGING_DOMAIN_H
 
-#include "decimal.h"
 #include "limiter.h"
 #include "presence.h"
 #include "reading.h"

@@ -5,7 +5,6 @@
  * data is kept, not read.
  */
 #include "reading.h"
-#include "decimal.h"
 
 #define SUM_LIMIT 1000000000000000LL /* far from overflow, however often a phase is repeated */
 
@@ -57,7 +56,7 @@ static void take_one(const struct bb_sample *s, struct moment moments[QUANTITY_C
                 return;
         if (meanings[meaning].quantity != QUANTITY_SOC && s->location.len > 0 && !bb_str_is(s->location, "Outlet"))
                 return;
-        if (decimal_scaled(s->value, meanings[meaning].scale, &value) < 0)
+        if (bb_decimal(s->value, meanings[meaning].scale, &value) < 0)
                 return;
         m = &moments[meanings[meaning].quantity];
         if ((m->ms != READING_NONE && s->at_ms < m->ms) || (s->phase.len > 0 && !is_phase(s->phase)))

@@ -10,7 +10,7 @@
  * test-sources: plugins/charging/operation_resume.c plugins/charging/operation_send.c
  * test-sources: plugins/charging/operation_table.c
  * test-sources: plugins/charging/command.c plugins/charging/connector.c
- * test-sources: plugins/charging/connector_status.c plugins/charging/decimal.c
+ * test-sources: plugins/charging/connector_status.c
  * test-sources: plugins/charging/domain.c plugins/charging/housekeeping.c plugins/charging/lease.c
  * test-sources: plugins/charging/limiter.c
  * test-sources: plugins/charging/location.c plugins/charging/presence.c plugins/charging/reading.c

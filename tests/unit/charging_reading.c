@@ -8,7 +8,6 @@
 
 #include <cmocka.h>
 
-#include "../../plugins/charging/decimal.c"
 #include "../../plugins/charging/reading.c"
 
 #define NO INT64_MIN
@@ -65,12 +64,12 @@ static void decimals_are_exact(void **state)
         (void)state;
         for (size_t i = 0; i < BB_COUNT(cases); i++) {
                 int64_t value = NO;
-                bb_err err = decimal_scaled(bb_cstr(cases[i].text), cases[i].scale, &value);
+                bb_err err = bb_decimal(bb_cstr(cases[i].text), cases[i].scale, &value);
 
                 if (err != (cases[i].value == NO ? BB_E_INVALID : BB_OK) || value != cases[i].value)
                         fail_msg("\"%s\": %d, %lld", cases[i].text, (int)err, (long long)value);
         }
-        assert_int_equal(decimal_scaled(BB_NONE, 0, &(int64_t){0}), BB_E_INVALID);
+        assert_int_equal(bb_decimal(BB_NONE, 0, &(int64_t){0}), BB_E_INVALID);
 }
 
 static struct bb_sample sample(int64_t at, const char *measurand, const char *unit, const char *phase,
