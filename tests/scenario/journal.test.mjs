@@ -4,7 +4,7 @@
 // watched as it passes; and a database that is away costs frames of the journal and nothing else.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Busbar, WebSocket, postgresPids, sleep, until } from './lib.mjs';
+import { Busbar, WebSocket, postgresPids, signalAll, sleep, until } from './lib.mjs';
 
 let busbar;
 before(async () => {
@@ -217,9 +217,8 @@ const dropped = async () => {
 test('a database that is stuck costs frames of the journal and slows nothing', async () => {
   const station = await raw('north', 'STUCK');
   const pids = postgresPids(busbar);
-  const signal = (name) => { for (const pid of pids) try { process.kill(pid, name); } catch { /* ended meanwhile */ } };
   assert.equal(await dropped(), 0);
-  signal('SIGSTOP');
+  signalAll(pids, 'SIGSTOP');
   try {
     for (let i = 0; i < 6000; i += 100) {
       const before = station.frames.length;
@@ -229,7 +228,7 @@ test('a database that is stuck costs frames of the journal and slows nothing', a
     assert.equal(station.frames.length, 6000, 'every message was answered');
     assert.ok(await dropped() > 0, 'the oldest frames went');
   } finally {
-    signal('SIGCONT');
+    signalAll(pids, 'SIGCONT');
   }
   await station.say([2, 'after', 'Heartbeat', {}]);
   await until('the journal to go on', async () => (await list('STUCK')).items[0]?.message_id === 'after', 20000);

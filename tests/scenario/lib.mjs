@@ -217,6 +217,13 @@ export function postgresPids(busbar) {
   return [postmaster, ...fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name) && parentOf(name) === postmaster).map(Number)];
 }
 
+/** Signals processes; one that has ended meanwhile (the database's workers come and go) is passed over. */
+export function signalAll(pids, signal) {
+  for (const pid of pids) {
+    try { process.kill(pid, signal); } catch (error) { if (error.code !== 'ESRCH') throw error; }
+  }
+}
+
 /** The rows of the first sheet of a workbook, read by openpyxl: an array of arrays; dates as ISO text. */
 export function readWorkbook(bytes) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'bb-xlsx-'));

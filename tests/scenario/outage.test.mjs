@@ -5,7 +5,7 @@
 // goes on, and what was repeated is stored once.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Busbar, WebSocket, postgresPids, sleep, until } from './lib.mjs';
+import { Busbar, WebSocket, postgresPids, signalAll, sleep, until } from './lib.mjs';
 
 let busbar;
 before(async () => {
@@ -13,8 +13,6 @@ before(async () => {
   await busbar.api('north', 'PUT', '/v1/tokens/CARD1', { status: 'accepted' });
 });
 after(async () => { await busbar?.stop(); });
-
-const signal = (pids, name) => { for (const pid of pids) try { process.kill(pid, name); } catch { /* ended meanwhile */ } };
 
 async function connect(id) {
   const ws = new WebSocket(`${busbar.ocpp('north')}/${id}`, ['ocpp1.6'], { handshakeTimeout: 40000 });
@@ -32,7 +30,7 @@ test('a database that is stuck costs time and nothing else', async () => {
   const station = await connect('HELD'), idle = await connect('IDLE');
   const start = { connectorId: 1, idTag: 'CARD1', meterStart: 5, timestamp: '2026-10-05T10:00:00Z' };
   const pids = postgresPids(busbar);
-  signal(pids, 'SIGSTOP');
+  signalAll(pids, 'SIGSTOP');
   const began = Date.now();
   let newcomer;
   try {
@@ -49,7 +47,7 @@ test('a database that is stuck costs time and nothing else', async () => {
     assert.equal(newcomer.status, 503, String(newcomer.message));
     assert.match(newcomer.headers['retry-after'], /^\d+$/);
   } finally {
-    signal(pids, 'SIGCONT');
+    signalAll(pids, 'SIGCONT');
   }
   const again = await until('the station to be let in again', () => connect('HELD').catch(() => null), 60000);
   for (const id of ['s2', 's3']) again.ws.send(JSON.stringify([2, id, 'StartTransaction', start]));

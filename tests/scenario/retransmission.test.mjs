@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
-import { Busbar, WebSocket, postgresPids, sleep, until } from './lib.mjs';
+import { Busbar, WebSocket, postgresPids, signalAll, sleep, until } from './lib.mjs';
 
 let busbar;
 before(async () => {
@@ -80,14 +80,14 @@ test('sent again while the first is being worked on: one answer for both, one se
   const station = await connect('RE-3');
   const [postmaster, ...others] = postgresPids(busbar);
   const all = [...others, postmaster];
-  for (const pid of all) process.kill(pid, 'SIGSTOP'); // the database says nothing
   try {
+    signalAll(all, 'SIGSTOP'); // the database says nothing
     const frame = JSON.stringify([2, 's', 'StartTransaction', start]);
     for (let i = 0; i < 3; i++) station.ws.send(frame);
     await sleep(500);
     assert.equal(station.texts.length, 0);
   } finally {
-    for (const pid of all) process.kill(pid, 'SIGCONT');
+    signalAll(all, 'SIGCONT');
   }
   const answer = await station.next();
   assert.ok(JSON.parse(answer)[2].transactionId > 0);
