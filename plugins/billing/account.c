@@ -69,6 +69,11 @@ BB_SHAPE(PriceAccount, account, 0,
          "they are added up before they are rounded.",
          account_fields);
 
+int32_t amount_has_tax(const struct amount *a)
+{
+        return (int32_t)BB_PRESENT(a, AMOUNT_INCL);
+}
+
 static bb_err amount_from(money net, money tax, int32_t with_tax, struct amount *ret)
 {
         money gross = net;

@@ -12,6 +12,7 @@ struct amount {
         uint64_t present;
         int64_t excl_vat, vat, incl_vat; /* ten-thousandths */
 };
+int32_t amount_has_tax(const struct amount *);
 
 struct account_line {
         uint64_t present;

@@ -128,7 +128,7 @@ static int64_t unit_of(bb_str currency)
 
 static void compare_cost(struct audit_total *t, const struct claim *claim, const struct amount *ours, int64_t unit)
 {
-        int32_t with_tax = (int32_t)BB_PRESENT(ours, 2);
+        int32_t with_tax = amount_has_tax(ours);
 
         t->ours_net = ours->excl_vat;
         t->present |= 1u << S_FIELD | 1u << S_VERDICT | 1u << S_OURS;

@@ -5,6 +5,7 @@
  */
 #include "session_price.h"
 #include "billing.h"
+#include "cdr.h"
 #include "contract.h"
 #include "split.h"
 #include "usage.h"
@@ -183,7 +184,7 @@ BB_AWAIT bb_err session_price_read(bb_request *req, bb_response *res)
         bb_err err;
 
         TRY(charging->session_get(id, &s));
-        TRY(bb_db_query(&rows, "select account from billing.cdr where session_id = $1", BB_UUID(s.id)));
+        TRY(bb_db_query(&rows, "select account from billing.cdr where session_id = $1 and kind = 0", BB_UUID(s.id)));
         if (bb_rows_count(rows) > 0) {
                 TRY(bb_json_parse(bb_row_str(rows, 0, 0), &kept, &fault));
                 bb_response_json(res, kept);
@@ -207,11 +208,32 @@ BB_AWAIT bb_err session_price_payable(const struct bb_session *s, int64_t *ret_m
         return BB_OK;
 }
 
+static struct cdr cdr_of(const struct bb_session *s, const struct session_price *p)
+{
+        struct cdr cdr = {.kind = CDR_KIND_SESSION,
+                          .session_id = s->id,
+                          .tariff_id = p->tariff_id,
+                          .tariff_version = p->tariff_version,
+                          .contract_id = p->contract_id,
+                          .contract_version = p->contract_version,
+                          .token_uid = s->token_uid,
+                          .station_id = s->station_id,
+                          .location_id = s->location_id,
+                          .connector_id = s->connector_id,
+                          .started_ms = s->started_ms,
+                          .ended_ms = s->ended_ms,
+                          .account = bb_shape_encode_text(&SessionPrice, p)};
+
+        cdr_take_account(&cdr, &p->account);
+        return cdr;
+}
+
 BB_AWAIT bb_err session_price_settle(bb_str cdr_id, bb_str session_id)
 {
+        struct bb_stmt stmts[CDR_STMTS];
         struct session_price final;
         struct bb_session s;
-        bb_json *payload = bb_json_new_object();
+        struct cdr cdr;
         bb_err err;
 
         TRY(charging->session_get(session_id, &s));
@@ -220,19 +242,9 @@ BB_AWAIT bb_err session_price_settle(bb_str cdr_id, bb_str session_id)
                 return BB_OK;
         TRY(err);
         final.final = 1;
-        bb_json_set_str(payload, "cdr_id", cdr_id);
-        bb_json_set_str(payload, "session_id", session_id);
-        bb_json_set_str(payload, "currency", final.account.currency);
-        bb_json_set_int(payload, "payable_minor", final.account.payable_minor);
-        const struct bb_stmt stmts[] = {
-                BB_STMT("insert into billing.cdr (cdr_id, session_id, tariff_id, tariff_version, currency, "
-                        "payable_minor,"
-                        " account) values ($1, $2, $3, $4, $5, $6, $7)",
-                        BB_UUID(cdr_id), BB_UUID(session_id), BB_TEXT(final.tariff_id), BB_INT(final.tariff_version),
-                        BB_TEXT(final.account.currency), BB_INT(final.account.payable_minor),
-                        BB_TEXT(bb_shape_encode_text(&SessionPrice, &final))),
-                bb_event_stmt("cdr.priced", session_id, bb_json_text(payload)),
-        };
+        cdr = cdr_of(&s, &final);
+        cdr.id = cdr_id;
+        cdr_stmts(&cdr, stmts);
         err = bb_db_run(stmts, BB_COUNT(stmts), NULL);
         return err == BB_E_EXISTS ? BB_OK : err; /* the event came twice */
 }

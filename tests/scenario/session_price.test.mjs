@@ -70,6 +70,13 @@ test('its CDR, its price in the end and the preview of such a session agree', as
   assert.deepEqual(preview.body.account.total, price.account.total);
   const [[cdr, minor]] = busbar.sql('select cdr_id, payable_minor from billing.cdr');
   assert.equal(minor, '1012');
+  assert.deepEqual(busbar.sql(`select kind, token_key, station_id, connector_id, energy_mwh, time_ms, parking_ms, net_e4, vat_e4, gross_e4,
+    extract(epoch from ended_at - started_at)::int from billing.cdr`)[0],
+  ['0', 'card1', 'PRICED', '1', '10000000', '6000000', '2400000', '85000', '16150', '101150', '6000']);
+  assert.deepEqual(busbar.sql('select line, kind, element, energy_mwh, time_ms, price_micro, vat_millionths, net_e4, gross_e4 from billing.cdr_line order by line'), [
+    ['1', 'FLAT', '0', '', '', '500000', '190000', '5000', '5950'],
+    ['2', 'ENERGY', '0', '10000000', '', '400000', '190000', '40000', '47600'],
+    ['3', 'PARKING_TIME', '0', '', '2400000', '6000000', '190000', '40000', '47600']]);
   assert.equal((await api('GET', '/v1/cdrs')).body.items[0].id, cdr);
   assert.equal(busbar.sql("select count(*) from core.event where topic = 'cdr.priced'")[0][0], '1');
 });
