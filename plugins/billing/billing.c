@@ -152,7 +152,7 @@ static BB_SHAPE(billing_options_shape, billing_options, 0, "Options of the plugi
 static bb_err load(const struct bb_host *host, void **ret_self)
 {
         (void)host;
-        charging = bb_require("charging/1", (uint32_t)offsetof(struct bb_charging_ops, refused));
+        charging = bb_require("charging/1", sizeof(*charging));
         if (charging == NULL)
                 return BB_E_UNSUPPORTED;
         TRY(bb_event_subscribe("session.started", follow_started));

@@ -3,71 +3,28 @@
  * Readings, moment by moment; the energy's course over time; stretches between readings and changes of state.
  */
 #include "usage.h"
+#include "billing.h"
 #include <busbar/rt.h>
 #include <busbar/shape.h>
 
-#define NONE INT64_MIN
+#define NONE BB_NOT_MEASURED
 
 enum { GAP_MS = 3600000 };
-enum { Q_REGISTER, Q_INTERVAL, Q_POWER, Q_CURRENT, Q_COUNT };
 
-static const struct {
-        const char *measurand, *unit;
-        int32_t quantity;
-        int32_t scale; /* to mWh, W, mA */
-} meanings[] = {
-        {"Energy.Active.Import.Register", "Wh", Q_REGISTER, 3},
-        {"Energy.Active.Import.Register", "kWh", Q_REGISTER, 6},
-        {"Energy.Active.Import.Interval", "Wh", Q_INTERVAL, 3},
-        {"Energy.Active.Import.Interval", "kWh", Q_INTERVAL, 6},
-        {"Power.Active.Import", "W", Q_POWER, 0},
-        {"Power.Active.Import", "kW", Q_POWER, 3},
-        {"Current.Import", "A", Q_CURRENT, 3},
-};
-
-/* What was told of one moment. A value without a phase counts; otherwise the phases' sum (OCPP 1.6 §7.31). */
-struct reading {
+/* What was told of one moment. */
+struct instant {
         int64_t at_ms;
-        int64_t total[Q_COUNT], phases[Q_COUNT];
+        struct bb_measures measures;
 };
 
-static int64_t value_of(const struct reading *r, int32_t quantity)
+static int64_t value_of(const struct instant *r, int32_t quantity)
 {
-        return r->total[quantity] != NONE ? r->total[quantity] : r->phases[quantity];
+        return bb_measured_value(&r->measures.of[quantity]);
 }
 
-static int32_t is_phase(bb_str phase)
+static struct instant *readings_of(const struct usage *u, size_t *ret_count, uint32_t *oddities)
 {
-        return phase.len >= 2 && phase.ptr[0] == 'L' && phase.ptr[1] >= '1' && phase.ptr[1] <= '3' &&
-               (phase.len == 2 || (phase.len == 4 && phase.ptr[2] == '-' && phase.ptr[3] == 'N'));
-}
-
-static void take_sample(struct reading *r, const struct bb_sample *s)
-{
-        int64_t value;
-
-        if (bb_str_is(s->format, "SignedData") || (s->location.len > 0 && !bb_str_is(s->location, "Outlet")))
-                return;
-        if (s->phase.len > 0 && !is_phase(s->phase))
-                return;
-        for (size_t i = 0; i < BB_COUNT(meanings); i++) {
-                int32_t q = meanings[i].quantity;
-
-                if (!bb_str_is(s->measurand, meanings[i].measurand) || !bb_str_is(s->unit, meanings[i].unit))
-                        continue;
-                if (bb_decimal(s->value, meanings[i].scale, &value) < 0)
-                        return;
-                if (s->phase.len == 0)
-                        r->total[q] = value;
-                else
-                        r->phases[q] = r->phases[q] == NONE ? value : r->phases[q] + value;
-                return;
-        }
-}
-
-static struct reading *readings_of(const struct usage *u, size_t *ret_count, uint32_t *oddities)
-{
-        struct reading *readings = BB_NEW_ARRAY(struct reading, u->sample_count + 1);
+        struct instant *readings = BB_NEW_ARRAY(struct instant, u->sample_count + 1);
         size_t count = 0;
 
         for (size_t i = 0; i < u->sample_count; i++) {
@@ -79,11 +36,9 @@ static struct reading *readings_of(const struct usage *u, size_t *ret_count, uin
                 }
                 if (count == 0 || readings[count - 1].at_ms != s->at_ms) {
                         readings[count].at_ms = s->at_ms;
-                        for (int32_t q = 0; q < Q_COUNT; q++)
-                                readings[count].total[q] = readings[count].phases[q] = NONE;
-                        count++;
+                        charging->measures_begin(&readings[count++].measures);
                 }
-                take_sample(&readings[count - 1], s);
+                charging->sample_take(&readings[count - 1].measures, s);
         }
         *ret_count = count;
         return readings;
@@ -109,13 +64,13 @@ static void knot_add(struct course *c, int64_t at_ms, int64_t energy_mwh)
 }
 
 /* By the register: it never runs backwards, and never beyond its final value. */
-static void course_by_register(const struct usage *u, const struct reading *readings, size_t count, int64_t total_mwh,
+static void course_by_register(const struct usage *u, const struct instant *readings, size_t count, int64_t total_mwh,
                                struct course *c, uint32_t *oddities)
 {
         int64_t last = 0;
 
         for (size_t i = 0; i < count; i++) {
-                int64_t at = value_of(&readings[i], Q_REGISTER), energy;
+                int64_t at = value_of(&readings[i], BB_QUANTITY_REGISTER), energy;
 
                 if (at == NONE)
                         continue;
@@ -130,7 +85,7 @@ static void course_by_register(const struct usage *u, const struct reading *read
 }
 
 /* Without a register in between: the shape of intervals, power or current, scaled to the total. */
-static void course_by_shape(const struct reading *readings, size_t count, int32_t quantity, int64_t total_mwh,
+static void course_by_shape(const struct instant *readings, size_t count, int32_t quantity, int64_t total_mwh,
                             struct course *c)
 {
         __int128 *weights = bb_alloc((count + 1) * sizeof(*weights)), sum = 0;
@@ -139,7 +94,7 @@ static void course_by_shape(const struct reading *readings, size_t count, int32_
         for (size_t i = 0; i < count; i++) {
                 value = value_of(&readings[i], quantity);
                 if (value != NONE && value >= 0) {
-                        if (quantity == Q_INTERVAL)
+                        if (quantity == BB_QUANTITY_INTERVAL)
                                 sum += value;
                         else if (before != NONE)
                                 sum += (__int128)(before + value) * (readings[i].at_ms - before_ms);
@@ -154,7 +109,7 @@ static void course_by_shape(const struct reading *readings, size_t count, int32_
         }
 }
 
-static int32_t has_quantity(const struct reading *readings, size_t count, int32_t quantity)
+static int32_t has_quantity(const struct instant *readings, size_t count, int32_t quantity)
 {
         for (size_t i = 0; i < count; i++) {
                 if (value_of(&readings[i], quantity) != NONE)
@@ -163,7 +118,7 @@ static int32_t has_quantity(const struct reading *readings, size_t count, int32_
         return 0;
 }
 
-static struct course course_of(const struct usage *u, const struct reading *readings, size_t count, uint32_t *oddities)
+static struct course course_of(const struct usage *u, const struct instant *readings, size_t count, uint32_t *oddities)
 {
         struct course c = {.knots = BB_NEW_ARRAY(struct knot, count + 3)};
         int64_t total = u->has_stop ? (u->meter_stop_wh - u->meter_start_wh) * 1000 : 0;
@@ -175,7 +130,7 @@ static struct course course_of(const struct usage *u, const struct reading *read
         knot_add(&c, u->started_ms, 0);
         course_by_register(u, readings, count, total, &c, oddities);
         if (c.count == 1 && total > 0) {
-                for (int32_t q = Q_INTERVAL; q < Q_COUNT && c.count == 1; q++) {
+                for (int32_t q = BB_QUANTITY_INTERVAL; q <= BB_QUANTITY_CURRENT && c.count == 1; q++) {
                         if (has_quantity(readings, count, q))
                                 course_by_shape(readings, count, q, total, &c);
                 }
@@ -204,7 +159,7 @@ static int32_t state_of(int32_t status)
 
 struct walk {
         const struct usage *u;
-        const struct reading *readings;
+        const struct instant *readings;
         size_t reading_count, reading, state; /* those that come next */
         int32_t status;
         int64_t current_ma; /* NONE: never told */
@@ -217,8 +172,8 @@ static void walk_to(struct walk *w, int64_t at_ms)
         while (w->state < w->u->state_count && w->u->states[w->state].at_ms <= at_ms)
                 w->status = w->u->states[w->state++].status;
         for (; w->reading < w->reading_count && w->readings[w->reading].at_ms <= at_ms; w->reading++) {
-                if (value_of(&w->readings[w->reading], Q_CURRENT) != NONE)
-                        w->current_ma = value_of(&w->readings[w->reading], Q_CURRENT);
+                if (value_of(&w->readings[w->reading], BB_QUANTITY_CURRENT) != NONE)
+                        w->current_ma = value_of(&w->readings[w->reading], BB_QUANTITY_CURRENT);
         }
 }
 
@@ -257,7 +212,7 @@ static void walk_knots(struct walk *w, const struct knot *a, const struct knot *
 bb_err usage_stretches(const struct usage *u, struct price_period **ret, size_t *ret_count, uint32_t *ret_oddities)
 {
         struct walk w = {.u = u, .current_ma = NONE, .status = BB_CONNECTOR_CHARGING};
-        struct reading *readings;
+        struct instant *readings;
         struct course course;
 
         *ret_oddities = 0;

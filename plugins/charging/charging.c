@@ -15,6 +15,8 @@ static const struct bb_charging_ops ops = {
         /* admit.c, password.c */
         .admit = charging_admit,
         .password_next = charging_password_next,
+        .measures_begin = measure_begin,
+        .sample_take = measure_take,
         .refused = charging_refused,
         /* station_link.c */
         .online = charging_online,

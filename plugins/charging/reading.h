@@ -7,7 +7,13 @@
 
 #include <busbar/charging.h>
 
-#define READING_NONE INT64_MIN
+#define READING_NONE BB_NOT_MEASURED
+
+/* --- measure.c: of the contract (measures_begin, sample_take) --- */
+void measure_begin(struct bb_measures *ret);
+void measure_take(struct bb_measures *, const struct bb_sample *);
+
+/* --- reading.c --- */
 
 /* Each value with the time that it is of; READING_NONE when no sample tells it. */
 struct reading {

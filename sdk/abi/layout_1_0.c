@@ -104,6 +104,11 @@ IS(BB_STATION_SET_LOCATION, 2);
 IS(BB_STATION_SET_PASSWORD, 4);
 IS(BB_STATION_SET_ADMISSION, 8);
 IS(BB_STATION_SET_PROFILE, 16);
+IS(BB_QUANTITY_REGISTER, 0);
+IS(BB_QUANTITY_INTERVAL, 1);
+IS(BB_QUANTITY_POWER, 2);
+IS(BB_QUANTITY_CURRENT, 3);
+IS(BB_QUANTITY_SOC, 4);
 IS(BB_OPERATION_QUEUED, 0);
 IS(BB_OPERATION_SENT, 1);
 IS(BB_OPERATION_FOLLOWING, 2);
@@ -265,6 +270,14 @@ AT(bb_sample, context, 56, bb_str);
 AT(bb_sample, unit, 72, bb_str);
 AT(bb_sample, format, 88, bb_str);
 AT(bb_sample, value, 104, bb_str);
+
+AT_LEAST(bb_measured, 24);
+AT(bb_measured, at_ms, 0, int64_t);
+AT(bb_measured, total, 8, int64_t);
+AT(bb_measured, phases, 16, int64_t);
+
+AT_LEAST(bb_measures, 192);
+AT(bb_measures, of, 0, struct bb_measured [8]);
 
 EXACTLY(bb_cdr, 200);
 AT(bb_cdr, present, 0, uint64_t);
@@ -502,7 +515,7 @@ AT(bb_bulk_order, timeout_ms, 144, int64_t);
 AT(bb_bulk_order, expires_ms, 152, int64_t);
 AT(bb_bulk_order, effect_timeout_ms, 160, int64_t);
 
-AT_LEAST(bb_charging_ops, 504);
+AT_LEAST(bb_charging_ops, 520);
 AT(bb_charging_ops, size, 0, uint32_t);
 AT(bb_charging_ops, admit, 8, bb_err (*)(const struct bb_admit *, struct bb_admitted *ret));
 AT(bb_charging_ops, online, 16, bb_err (*)(const struct bb_station_ref *, bb_str remote));
@@ -566,6 +579,8 @@ AT(bb_charging_ops, review_dismiss, 472, bb_err (*)(bb_str actor, bb_str id, int
 AT(bb_charging_ops, session_settle, 480, bb_err (*)(bb_str actor, bb_str id, int64_t if_version, const struct bb_settlement *));
 AT(bb_charging_ops, session_close, 488, bb_err (*)(bb_str actor, bb_str id, int64_t if_version, bb_str note));
 AT(bb_charging_ops, password_next, 496, bb_err (*)(bb_str actor, bb_str station_id, bb_str password, int32_t replace));
+AT(bb_charging_ops, measures_begin, 504, void (*)(struct bb_measures *ret));
+AT(bb_charging_ops, sample_take, 512, void (*)(struct bb_measures *, const struct bb_sample *));
 
 IS(BB_PROFILE_CHARGE_POINT_MAX, 0);
 IS(BB_PROFILE_TX_DEFAULT, 1);

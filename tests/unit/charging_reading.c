@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Exact decimals, and what samples say about a session as it runs.
+ * test-sources: plugins/charging/measure.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

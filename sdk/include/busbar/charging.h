@@ -215,6 +215,27 @@ struct bb_sample {
         uint64_t room[2];
 };
 
+/* What samples say in the domain's units: quantity by quantity, of its latest moment. */
+enum {
+        BB_QUANTITY_REGISTER = 0, /* active energy imported, mWh */
+        BB_QUANTITY_INTERVAL = 1, /* the same, of an interval that ends there */
+        BB_QUANTITY_POWER = 2,    /* W */
+        BB_QUANTITY_CURRENT = 3,  /* mA, the sum of the phases */
+        BB_QUANTITY_SOC = 4       /* percent */
+};
+#define BB_NOT_MEASURED INT64_MIN
+struct bb_measured {
+        int64_t at_ms;         /* BB_NOT_MEASURED: never told */
+        int64_t total, phases; /* what was told without a phase; the sum of what was told of phases */
+};
+struct bb_measures {
+        struct bb_measured of[8]; /* by BB_QUANTITY_… */
+};
+static inline int64_t bb_measured_value(const struct bb_measured *m)
+{
+        return m->total != BB_NOT_MEASURED ? m->total : m->phases;
+}
+
 struct bb_cdr {
         uint64_t present;
         bb_str id, session_id, station_id, location_id, token_uid;
@@ -626,6 +647,11 @@ struct bb_charging_ops {
          * BB_E_EXISTS). A password of hexadecimal digits, 16 at least, is right as the bytes that it stands for, too:
          * stations differ in what they make of an AuthorizationKey. Audited. */
         bb_err (*password_next)(bb_str actor, bb_str station_id, bb_str password, int32_t replace);
+
+        /* What samples say: nothing yet; and one sample more, in any order. A sample that is not of the outlet, of no
+         * known quantity or unit, or no number, says nothing. Neither waits. */
+        void (*measures_begin)(struct bb_measures *ret);
+        void (*sample_take)(struct bb_measures *, const struct bb_sample *);
 };
 
 /* Durable events of this contract: topic, key, and the members of the payload. Those with "?" are left out when there
