@@ -9,7 +9,7 @@
  *      account.c        an account in decimals
  *      ocpi_tariff.c    tariffs as OCPI writes them; ocpi_check.c what is wrong with one; currency.c
  *      ocpi_cdr.c       CDRs as OCPI writes them
- *      tariff_store.c tariffs_api.c     tariffs, every version kept
+ *      versioned.c      documents that are kept in versions: tariffs_api.c, contracts_api.c
  *      preview.c        what a session would cost
  *      audit.c          what somebody else's CDR should have cost
  *      contract*.c      contracts: terms, rules, which one wins; explain.c says why

@@ -19,15 +19,13 @@ extern const struct bb_charging_ops *charging BB_HIDDEN;
 extern const struct bb_migration schema_migrations[] BB_HIDDEN;
 extern const size_t schema_migration_count BB_HIDDEN;
 
-/* --- tariff_store.c --- */
+/* --- tariffs_api.c --- */
 /* The latest version of a tariff, or a given one (version 0: the latest), as it was saved. BB_E_NOT_FOUND. */
 struct stored_tariff {
         struct ocpi_tariff tariff;
-        int64_t version, created_ms, updated_ms;
+        int64_t version;
 };
 BB_AWAIT bb_err tariff_load(bb_str id, int64_t version, struct stored_tariff *ret);
-
-/* --- tariffs_api.c --- */
 BB_AWAIT bb_err tariffs_list(bb_request *, bb_response *);
 BB_AWAIT bb_err tariff_read(bb_request *, bb_response *);
 BB_AWAIT bb_err tariff_write(bb_request *, bb_response *);

@@ -66,11 +66,11 @@ struct contract_rule {
 bb_err contract_rule_read(const struct contract_rule_text *, struct contract_rule *ret, const char **ret_member,
                           const char **ret_fault);
 
-/* --- contract_store.c --- */
+/* --- contracts_api.c --- */
 /* The latest version (version 0) or a given one. BB_E_NOT_FOUND. */
 struct stored_contract {
         struct contract contract;
-        int64_t version, created_ms, updated_ms;
+        int64_t version;
 };
 BB_AWAIT bb_err contract_load(bb_str id, int64_t version, struct stored_contract *ret);
 /* The terms of a contract for the engine. */
