@@ -113,11 +113,11 @@ static BB_AWAIT bb_err find(const struct versioned_kind *kind, bb_str id, int64_
 static BB_AWAIT bb_err save_in(bb_tx *tx, const struct versioned_kind *kind, bb_request *req, bb_response *res,
                                int64_t version, const void *terms)
 {
-        bb_str id = bb_request_param(req, "id");
+        bb_str id = bb_request_param(req, "id"), tenant = bb_tenant_id(bb_task_tenant());
+        bb_str lock = bb_print("billing.%s/%.*s", kind->noun, BB_FMT(tenant));
         bb_rows *rows[4];
         const struct bb_stmt stmts[] = {
-                BB_STMT("select pg_advisory_xact_lock(hashtextextended('billing.' || $1 || '/' || $2, 0))",
-                        BB_CTEXT(kind->noun), BB_TEXT(bb_tenant_id(bb_task_tenant()))),
+                STMT("select pg_advisory_xact_lock(hashtextextended($1, 0))", 0, BB_TEXT(lock)),
                 STMT(kind->put, 0, BB_TEXT(id), BB_INT(version)),
                 STMT(kind->keep, 0, BB_TEXT(id), BB_INT(version), BB_TEXT(bb_shape_encode_text(kind->terms, terms))),
                 bb_audit_stmt(bb_request_actor(req), kind->saved, id,
