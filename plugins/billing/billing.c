@@ -13,7 +13,7 @@
  *      preview.c        what a session would cost
  *      audit.c          what somebody else's CDR should have cost
  *      contract*.c      contracts: terms, rules, which one wins; explain.c says why
- *      limits.c         how far a session may go, and what happens then
+ *      limits.c         how far a session may go; limit_act.c what happens then
  *      usage.c          samples and states become stretches of even power
  *      session_price.c  what a session costs, and its priced CDR
  *      follow.c         what the domain tells: starts, states, CDRs

@@ -38,6 +38,8 @@ static const struct bb_field limit_fields[] = {
         LIMIT(energy_mwh, "energy_kwh", BB_T_DECIMAL, .scale = 6, .min = 1, .max = 1000000000000),
         LIMIT(amount_minor, "amount_minor", BB_T_INT, .min = 1, .max = 1000000000000,
               .about = "With tax, in the currency's smallest unit."),
+        LIMIT(idle_ms, "idle_s", BB_T_DECIMAL, .scale = 3, .min = 1000, .max = 31622400000,
+              .about = "Connected while the vehicle asks for no power, all such times of a session together."),
         LIMIT(warn_percent, "warn_percent", BB_T_INT, .min = 1, .max = 100, .fallback = "90",
               .about = "Of a limit, at which session.limit_near is told."),
         LIMIT(at_limit, "at_limit", BB_T_ENUM, .values = at_limit_names, .fallback = "stop",

@@ -31,11 +31,11 @@ enum {
 };
 
 /* How far a session may go, and what happens then. */
-enum { LIMIT_DURATION = 0, LIMIT_ENERGY = 1, LIMIT_AMOUNT = 2, LIMIT_KINDS = 3 };
+enum { LIMIT_DURATION = 0, LIMIT_ENERGY = 1, LIMIT_AMOUNT = 2, LIMIT_IDLE = 3, LIMIT_KINDS = 4 };
 enum { AT_LIMIT_STOP = 0, AT_LIMIT_THROTTLE = 1, AT_LIMIT_NOTIFY = 2 };
 struct contract_limits {
         uint64_t present;
-        int64_t duration_ms, energy_mwh, amount_minor; /* 0: none */
+        int64_t duration_ms, energy_mwh, amount_minor, idle_ms; /* 0: none */
         int64_t warn_percent;
         int32_t at_limit;
 };

@@ -120,11 +120,16 @@ BB_AWAIT bb_err follow_status(const struct bb_event *event, void *state)
         TRY(bb_shape_decode_text(&ConnectorStatusFacts, event->payload, &s, &fault));
         if (s.connector_id < 1)
                 return BB_OK;
-        return bb_db_query(
-                NULL,
-                "insert into billing.connector_state (station_id, connector_id, at, status) values ($1, $2, $3, $4)"
-                " on conflict (tenant_id, station_id, connector_id, at, status) do nothing",
-                BB_TEXT(s.station_id), BB_INT(s.connector_id), BB_TIME(s.at_ms), BB_INT(s.status));
+        const struct bb_stmt stmts[] = {
+                BB_STMT("insert into billing.connector_state (station_id, connector_id, at, status)"
+                        " values ($1, $2, $3, $4) on conflict (tenant_id, station_id, connector_id, at, status)"
+                        " do nothing",
+                        BB_TEXT(s.station_id), BB_INT(s.connector_id), BB_TIME(s.at_ms), BB_INT(s.status)),
+                BB_STMT("update billing.session_limit set next_at = greatest($3, $4::timestamptz)"
+                        " where station_id = $1 and connector_id = $2 and kind = 3 and state < 2", /* LIMIT_IDLE */
+                        BB_TEXT(s.station_id), BB_INT(s.connector_id), BB_TIME(s.at_ms), BB_TIME(bb_now_ms())),
+        };
+        return bb_db_run(stmts, BB_COUNT(stmts), NULL);
 }
 
 struct cdr_facts {

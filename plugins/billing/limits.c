@@ -1,90 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A limit goes from armed over warned to reached. Each step is one run with its event, so that nobody is told twice;
- * what is to be done at the limit is tried until the session has ended.
+ * what is to be done at the limit (limit_act.c) is tried until the session has ended.
  */
 #include "limits.h"
 #include "session_price.h"
 
-#include <busbar/charging_profile.h>
 #include <stdlib.h>
 
 enum { LIMIT_ARMED = 0, LIMIT_WARNED = 1, LIMIT_REACHED = 2, LIMIT_OVER = 3 };
-enum { LOOK_MS = 15000, RETRY_MS = 10000, CLAIM_MS = 60000, CLAIM_MOST = 100, HOLDING_MA = 1000000 };
+enum { LOOK_MS = 15000, LOOK_IDLE_MS = 600000, RETRY_MS = 10000, CLAIM_MS = 60000, CLAIM_MOST = 100 };
 
-static const char *const kind_names[LIMIT_KINDS] = {"duration", "energy", "amount"};
-
-struct limit {
-        bb_str session_id, station_id;
-        int64_t kind, connector_id, transaction_id, most, warn_at, at_limit, state, told;
-};
-
-/* --- the station itself --- */
-
-static BB_AWAIT bb_err driver_name(bb_str station_id, bb_str *ret)
-{
-        struct bb_station station;
-
-        TRY(charging->station_get(station_id, &station));
-        *ret = station.driver;
-        return BB_OK;
-}
-
-/* The interface that the station's driver provides; NULL: it has none. */
-static const void *driver_of(bb_str driver, const char *interface)
-{
-        const void *ops;
-        bb_str plugin;
-
-        for (size_t i = 0; (ops = bb_host_->provider(bb_self_, interface, i, &plugin)) != NULL; i++) {
-                if (bb_str_eq(plugin, driver) && bb_tenant_has(bb_task_tenant(), bb_str_c(plugin)))
-                        return ops;
-        }
-        return NULL;
-}
-
-/* A profile of the transaction: free until `free_s`, and no power from then on (OCPP 1.6 §3.13). Not every station can;
- * our own watch holds all the same. */
-static BB_AWAIT int32_t send_profile(bb_str driver, const struct limit *l, int64_t free_s)
-{
-        const struct bb_charging_profile_ops *ops = driver_of(driver, "charging_profile/1");
-        struct bb_schedule_period periods[2] = {{.present = 3, .limit_milli = HOLDING_MA},
-                                                {.present = 3, .start_s = free_s}};
-        struct bb_charging_profile profile = {.station_id = l->station_id,
-                                              .connector_id = l->connector_id,
-                                              .transaction_id = l->transaction_id,
-                                              .stack_level = 0,
-                                              .purpose = BB_PROFILE_TX,
-                                              .kind = BB_PROFILE_RELATIVE,
-                                              .recurs = BB_RECURS_NEVER,
-                                              .schedule = {.unit = BB_RATE_AMPERES}};
-        struct bb_command_result result = {.size = sizeof(result)};
-        struct bb_charging_profile kept;
-
-        if (ops == NULL)
-                return 0;
-        profile.schedule.periods = free_s > 0 ? (struct bb_array){.items = periods, .count = 2}
-                                              : (struct bb_array){.items = &periods[1], .count = 1};
-        if (ops->put(BB_STR("billing"), &profile, &result, &kept) < 0 || result.outcome != BB_COMMAND_ANSWERED)
-                return 0;
-        return bb_str_is(bb_json_str(bb_json_get(result.answer, "status")), "Accepted");
-}
-
-static BB_AWAIT bb_err stop(bb_str driver, const struct limit *l)
-{
-        const struct bb_station_driver_ops *ops = driver_of(driver, "station_driver/1");
-        struct bb_command_result result = {.size = sizeof(result)};
-
-        if (ops == NULL)
-                return BB_E_OFFLINE;
-        return ops->stop(bb_task_tenant(), l->station_id, (int32_t)l->transaction_id, &result);
-}
+static const char *const kind_names[LIMIT_KINDS] = {"duration", "energy", "amount", "idle"};
 
 /* --- arming --- */
 
 static int64_t most_of(const struct contract_limits *l, int32_t kind)
 {
-        const int64_t most[LIMIT_KINDS] = {l->duration_ms, l->energy_mwh, l->amount_minor};
+        const int64_t most[LIMIT_KINDS] = {l->duration_ms, l->energy_mwh, l->amount_minor, l->idle_ms};
 
         return most[kind];
 }
@@ -105,7 +38,7 @@ BB_AWAIT bb_err limits_arm(bb_str session_id, const struct contract_limits *limi
                         NULL,
                         "insert into billing.session_limit (session_id, kind, station_id, connector_id, transaction_id,"
                         " most, warn_at, at_limit, next_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-                        " on conflict (tenant_id, session_id, kind) do nothing",
+                        " on conflict (tenant_id, session_id, kind, source) do nothing",
                         BB_UUID(session_id), BB_INT(kind), BB_TEXT(s.station_id), BB_INT(s.connector_id),
                         BB_INT(s.transaction_id), BB_INT(most), BB_INT(warn_at), BB_INT(limits->at_limit),
                         BB_TIME(bb_now_ms())));
@@ -115,18 +48,65 @@ BB_AWAIT bb_err limits_arm(bb_str session_id, const struct contract_limits *limi
 
 /* --- watching --- */
 
-static BB_AWAIT bb_err used_of(const struct limit *l, const struct bb_session *s, int64_t *ret)
+/* How much of a limit is used, and how fast it grows: of its unit in an hour; 0: not by itself, or nobody knows. */
+struct used {
+        int64_t amount, per_hour;
+};
+enum { HOUR_MS = 3600000 };
+
+static BB_AWAIT bb_err used_duration(const struct bb_session *s, struct used *ret)
 {
-        switch (l->kind) {
-        case LIMIT_DURATION:
-                *ret = bb_now_ms() - s->started_ms;
-                return BB_OK;
-        case LIMIT_ENERGY:
-                *ret = s->energy_wh * 1000;
-                return BB_OK;
-        default:
-                return session_price_payable(s, ret);
-        }
+        *ret = (struct used){.amount = bb_now_ms() - s->started_ms, .per_hour = HOUR_MS};
+        return BB_OK;
+}
+
+static BB_AWAIT bb_err used_energy(const struct bb_session *s, struct used *ret)
+{
+        *ret = (struct used){.amount = s->energy_wh * 1000, .per_hour = s->power_w * 1000};
+        return BB_OK;
+}
+
+/* An amount grows about as the energy does. */
+static BB_AWAIT bb_err used_amount(const struct bb_session *s, struct used *ret)
+{
+        *ret = (struct used){.amount = 0};
+        TRY(session_price_payable(s, &ret->amount));
+        if (s->energy_wh > 0 && ret->amount > 0)
+                ret->per_hour = (int64_t)((__int128)ret->amount * s->power_w / s->energy_wh);
+        return BB_OK;
+}
+
+static BB_AWAIT bb_err used_idle(const struct bb_session *s, struct used *ret)
+{
+        int32_t parked;
+
+        TRY(session_parking(s, &ret->amount, &parked));
+        ret->per_hour = parked ? HOUR_MS : 0;
+        return BB_OK;
+}
+
+static BB_AWAIT bb_err (*const used_of[LIMIT_KINDS])(const struct bb_session *, struct used *ret) = {
+        [LIMIT_DURATION] = used_duration,
+        [LIMIT_ENERGY] = used_energy,
+        [LIMIT_AMOUNT] = used_amount,
+        [LIMIT_IDLE] = used_idle,
+};
+
+/* When to look again. Time is known to the millisecond, and a connector's state makes an idle limit due by itself
+ * (limits_state); meters are looked at when they are expected at the limit, but each second at most. */
+static int64_t next_look(const struct limit *l, const struct used *used)
+{
+        int64_t goal = l->state == LIMIT_ARMED && used->amount < l->warn_at ? l->warn_at : l->most;
+        int32_t by_clock = l->kind == LIMIT_DURATION || l->kind == LIMIT_IDLE;
+        int64_t longest = by_clock ? INT64_MAX : LOOK_MS, least = by_clock ? 0 : 1000;
+        __int128 wait_ms;
+
+        if (used->per_hour <= 0)
+                return bb_now_ms() + (by_clock ? LOOK_IDLE_MS : LOOK_MS);
+        wait_ms = ((__int128)(goal - used->amount) * HOUR_MS + used->per_hour - 1) / used->per_hour;
+        if (wait_ms > longest)
+                wait_ms = longest;
+        return bb_now_ms() + (wait_ms < least ? least : (int64_t)wait_ms);
 }
 
 /* From one state to the next, with its event. Of two nodes one finds the row as it was. */
@@ -140,13 +120,13 @@ static BB_AWAIT bb_err advance(const struct limit *l, int64_t state, int64_t use
         bb_json_set_int(payload, "most", l->most);
         bb_json_set_int(payload, "used", used);
         const struct bb_stmt stmts[] = {
-                {.sql = "update billing.session_limit set state = $3, next_at = $4,"
-                        " warned_at = case when $3 = 1 then $5 else warned_at end,"
-                        " reached_at = case when $3 = 2 then $5 else reached_at end"
-                        " where session_id = $1 and kind = $2 and state < $3",
-                 .params = (const struct bb_param[]){BB_UUID(l->session_id), BB_INT(l->kind), BB_INT(state),
-                                                     BB_TIME(next_ms), BB_TIME(bb_now_ms())},
-                 .param_count = 5,
+                {.sql = "update billing.session_limit set state = $4, next_at = $5,"
+                        " warned_at = case when $4 = 1 then $6 else warned_at end,"
+                        " reached_at = case when $4 = 2 then $6 else reached_at end"
+                        " where session_id = $1 and kind = $2 and source = $3 and state < $4",
+                 .params = (const struct bb_param[]){BB_UUID(l->session_id), BB_INT(l->kind), BB_INT(l->source),
+                                                     BB_INT(state), BB_TIME(next_ms), BB_TIME(bb_now_ms())},
+                 .param_count = 6,
                  .flags = BB_STMT_MUST_HIT},
                 bb_event_stmt(state == LIMIT_WARNED ? "session.limit_near" : "session.limit_reached", l->session_id,
                               bb_json_text(payload)),
@@ -158,74 +138,75 @@ static BB_AWAIT bb_err advance(const struct limit *l, int64_t state, int64_t use
 
 static BB_AWAIT bb_err end(const struct limit *l)
 {
-        return bb_db_query(NULL, "update billing.session_limit set state = 3 where session_id = $1 and kind = $2",
-                           BB_UUID(l->session_id), BB_INT(l->kind));
+        return bb_db_query(
+                NULL, "update billing.session_limit set state = 3 where session_id = $1 and kind = $2 and source = $3",
+                BB_UUID(l->session_id), BB_INT(l->kind), BB_INT(l->source));
 }
 
+/* Unless something has made it due meanwhile. */
 static BB_AWAIT bb_err look_again(const struct limit *l, int64_t next_ms)
 {
-        return bb_db_query(NULL, "update billing.session_limit set next_at = $3 where session_id = $1 and kind = $2",
-                           BB_UUID(l->session_id), BB_INT(l->kind), BB_TIME(next_ms));
+        return bb_db_query(NULL,
+                           "update billing.session_limit set next_at = $4"
+                           " where session_id = $1 and kind = $2 and source = $3 and next_at = $5",
+                           BB_UUID(l->session_id), BB_INT(l->kind), BB_INT(l->source), BB_TIME(next_ms),
+                           BB_TIME(l->claimed_ms));
 }
 
-/* A stop is tried until the session has ended; power is taken away once, and where that is refused the session is
- * stopped. */
 static BB_AWAIT bb_err act(const struct limit *l)
 {
-        bb_str driver;
-        bb_err err;
+        int32_t done;
+        bb_err err = limit_act(l, &done);
 
-        if (l->at_limit == AT_LIMIT_NOTIFY)
-                return end(l);
-        TRY(driver_name(l->station_id, &driver));
-        if (l->at_limit == AT_LIMIT_THROTTLE && send_profile(driver, l, 0))
-                return end(l);
-        err = stop(driver, l);
-        if (err < 0 && err != BB_E_OFFLINE)
+        if (err < 0)
                 bb_log(BB_WARN, "billing.limit", "a session at its limit could not be stopped; tried again",
                        bb_kv_str("station", l->station_id), bb_kv_str("session", l->session_id), bb_kv_err(err));
+        else if (done)
+                return end(l);
         return look_again(l, bb_now_ms() + RETRY_MS);
 }
 
 /* Once, and whether it can or not. */
 static BB_AWAIT bb_err tell_station(const struct limit *l, const struct bb_session *s)
 {
-        int64_t left_s = (s->started_ms + l->most - bb_now_ms() + 999) / 1000;
-        bb_str driver;
-
-        if (l->told || l->kind != LIMIT_DURATION || l->at_limit == AT_LIMIT_NOTIFY || left_s <= 0)
+        if (l->told || l->kind != LIMIT_DURATION || l->at_limit == AT_LIMIT_NOTIFY ||
+            s->started_ms + l->most <= bb_now_ms())
                 return BB_OK;
-        TRY(bb_db_query(NULL, "update billing.session_limit set told = true where session_id = $1 and kind = $2",
-                        BB_UUID(l->session_id), BB_INT(l->kind)));
-        TRY(driver_name(l->station_id, &driver));
-        (void)send_profile(driver, l, (l->most + 999) / 1000);
-        return BB_OK;
+        TRY(bb_db_query(NULL,
+                        "update billing.session_limit set told = true"
+                        " where session_id = $1 and kind = $2 and source = $3",
+                        BB_UUID(l->session_id), BB_INT(l->kind), BB_INT(l->source)));
+        return limit_tell(l, (l->most + 999) / 1000);
+}
+
+static BB_AWAIT bb_err reach(struct limit *l, int64_t used)
+{
+        if (l->state != LIMIT_REACHED) {
+                l->state = LIMIT_REACHED;
+                TRY(advance(l, LIMIT_REACHED, used, l->claimed_ms));
+        }
+        return act(l);
 }
 
 static BB_AWAIT bb_err watch(struct limit *l)
 {
         struct bb_session s;
-        int64_t used = 0, next_ms;
+        struct used used;
         bb_err err = charging->session_get(l->session_id, &s);
 
         if (err == BB_E_NOT_FOUND || (err == BB_OK && s.state != BB_SESSION_OPEN))
                 return end(l);
         TRY(err);
         TRY(tell_station(l, &s));
-        err = used_of(l, &s, &used);
+        err = used_of[l->kind](&s, &used);
         if (err == BB_E_NOT_FOUND) /* an amount, and no price */
                 return end(l);
         TRY(err);
-        next_ms = l->kind == LIMIT_DURATION ? s.started_ms + l->most : bb_now_ms() + LOOK_MS;
-        if (l->state == LIMIT_REACHED || used >= l->most) {
-                if (l->state != LIMIT_REACHED)
-                        TRY(advance(l, LIMIT_REACHED, used, bb_now_ms() + RETRY_MS));
-                return act(l);
-        }
-        if (used >= l->warn_at && l->state == LIMIT_ARMED)
-                return advance(l, LIMIT_WARNED, used, next_ms);
-        return look_again(l,
-                          l->state == LIMIT_ARMED && l->kind == LIMIT_DURATION ? s.started_ms + l->warn_at : next_ms);
+        if (l->state == LIMIT_REACHED || used.amount >= l->most)
+                return reach(l, used.amount);
+        if (used.amount >= l->warn_at && l->state == LIMIT_ARMED)
+                return advance(l, LIMIT_WARNED, used.amount, next_look(l, &used));
+        return look_again(l, next_look(l, &used));
 }
 
 /* In a task of its own: a station that does not answer keeps nobody else waiting. */
@@ -260,6 +241,24 @@ static struct limit *limit_copy(const struct limit *l)
         return copy;
 }
 
+static struct limit limit_row(const bb_rows *rows, size_t i)
+{
+        return (struct limit){.session_id = bb_row_str(rows, i, 0),
+                              .kind = bb_row_int(rows, i, 1, 0),
+                              .source = bb_row_int(rows, i, 2, 0),
+                              .station_id = bb_row_str(rows, i, 3),
+                              .connector_id = bb_row_int(rows, i, 4, 0),
+                              .transaction_id = bb_row_int(rows, i, 5, 0),
+                              .most = bb_row_int(rows, i, 6, 0),
+                              .warn_at = bb_row_int(rows, i, 7, 0),
+                              .at_limit = bb_row_int(rows, i, 8, 0),
+                              .keeps_milli = bb_row_int(rows, i, 9, 0),
+                              .keeps_unit = bb_row_int(rows, i, 10, 0),
+                              .state = bb_row_int(rows, i, 11, 0),
+                              .told = bb_row_int(rows, i, 12, 0),
+                              .claimed_ms = bb_row_time(rows, i, 13, 0)};
+}
+
 /* Due ones are claimed by moving their next look: another node does not see them meanwhile, and one that dies leaves
  * them to the next. */
 BB_AWAIT void limits_tick(void *arg)
@@ -268,26 +267,17 @@ BB_AWAIT void limits_tick(void *arg)
         int64_t now = bb_now_ms();
 
         (void)arg;
-        if (bb_db_query(
-                    &rows,
-                    "update billing.session_limit l set next_at = $2 from (select session_id, kind from"
-                    " billing.session_limit where state < 3 and next_at <= $1 order by next_at limit $3"
-                    " for update skip locked) d where l.session_id = d.session_id and l.kind = d.kind returning"
-                    " l.session_id::text, l.kind, l.station_id, l.connector_id, l.transaction_id, l.most, l.warn_at,"
-                    " l.at_limit, l.state, l.told",
-                    BB_TIME(now), BB_TIME(now + CLAIM_MS), BB_INT(CLAIM_MOST)) < 0)
+        if (bb_db_query(&rows,
+                        "update billing.session_limit l set next_at = $2 from (select session_id, kind, source from"
+                        " billing.session_limit where state < 3 and next_at <= $1 order by next_at limit $3"
+                        " for update skip locked) d where l.session_id = d.session_id and l.kind = d.kind"
+                        " and l.source = d.source returning l.session_id::text, l.kind, l.source, l.station_id,"
+                        " l.connector_id, l.transaction_id, l.most, l.warn_at, l.at_limit, l.keeps_milli,"
+                        " l.keeps_unit, l.state, l.told, l.next_at",
+                        BB_TIME(now), BB_TIME(now + CLAIM_MS), BB_INT(CLAIM_MOST)) < 0)
                 return; /* the database is away: the next tick comes */
         for (size_t i = 0; i < bb_rows_count(rows); i++) {
-                struct limit *copy = limit_copy(&(struct limit){.session_id = bb_row_str(rows, i, 0),
-                                                                .kind = bb_row_int(rows, i, 1, 0),
-                                                                .station_id = bb_row_str(rows, i, 2),
-                                                                .connector_id = bb_row_int(rows, i, 3, 0),
-                                                                .transaction_id = bb_row_int(rows, i, 4, 0),
-                                                                .most = bb_row_int(rows, i, 5, 0),
-                                                                .warn_at = bb_row_int(rows, i, 6, 0),
-                                                                .at_limit = bb_row_int(rows, i, 7, 0),
-                                                                .state = bb_row_int(rows, i, 8, 0),
-                                                                .told = bb_row_int(rows, i, 9, 0)});
+                struct limit l = limit_row(rows, i), *copy = limit_copy(&l);
 
                 if (copy != NULL && bb_task_spawn("billing.limit", NULL, CLAIM_MS, watch_task, copy, NULL) < 0)
                         free(copy);

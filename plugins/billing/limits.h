@@ -8,9 +8,27 @@
 
 #include "contract.h"
 
+enum { LIMIT_OF_CONTRACT = 0, LIMIT_OF_QUOTA = 1 };
+
+/* A row of billing.session_limit. */
+struct limit {
+        bb_str session_id, station_id;
+        int64_t kind, source, connector_id, transaction_id, most, warn_at, at_limit, state, told;
+        int64_t keeps_milli, keeps_unit; /* the power that a throttled session keeps: mA or mW by BB_RATE_… */
+        int64_t claimed_ms;              /* its next_at while it is looked at */
+};
+
 /* Of a session that has just begun under a contract. Repeatable. */
 BB_AWAIT bb_err limits_arm(bb_str session_id, const struct contract_limits *);
-/* Every few seconds. */
+/* Every second. */
 BB_AWAIT void limits_tick(void *);
+
+/* --- limit_act.c --- */
+/* Asks the station to keep the limit by itself, `free_s` after the session's start. Not every one can; our own watch
+ * holds all the same. */
+BB_AWAIT bb_err limit_tell(const struct limit *, int64_t free_s);
+/* What at_limit says. *ret_done 0: the session was asked to stop, and is asked again until it has ended; one that
+ * cannot be throttled is stopped, too. */
+BB_AWAIT bb_err limit_act(const struct limit *, int32_t *ret_done);
 
 #endif

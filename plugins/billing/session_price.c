@@ -111,6 +111,25 @@ static BB_AWAIT bb_err read_usage(const struct bb_session *s, struct usage *u)
         return read_states(s, u);
 }
 
+BB_AWAIT bb_err session_parking(const struct bb_session *s, int64_t *ret_ms, int32_t *ret_parked)
+{
+        struct usage usage = {.started_ms = s->started_ms, .ended_ms = bb_now_ms() + 1}; /* a stretch has a length */
+        struct price_period *stretches;
+        uint32_t found;
+        size_t count;
+
+        *ret_ms = *ret_parked = 0;
+        if (usage.ended_ms <= usage.started_ms)
+                return BB_OK;
+        TRY(read_states(s, &usage));
+        TRY(usage_stretches(&usage, &stretches, &count, &found));
+        for (size_t i = 0; i < count; i++)
+                *ret_ms += stretches[i].state == PERIOD_PARKING ? stretches[i].time_ms : 0;
+        *ret_parked = count > 0 && stretches[count - 1].state == PERIOD_PARKING;
+        *ret_ms -= *ret_parked;
+        return BB_OK;
+}
+
 /* --- its price --- */
 
 static struct bb_array oddity_names(uint32_t found)

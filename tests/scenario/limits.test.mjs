@@ -25,7 +25,7 @@ before(async () => {
   const contract = (id, token, limits) => api('PUT', `/v1/contracts/${id}`, { name: id, tariff_id: 'night', limits, applies_to: [{ token_uid: token }] });
   for (const [id, token, limits] of [
     ['fleet', 'FLEET', { duration_s: 1800, warn_percent: 50 }], ['little', 'LITTLE', { energy_kwh: 5, at_limit: 'throttle' }],
-    ['coins', 'COINS', { amount_minor: 100 }], ['tell', 'TELL', { energy_kwh: 1, at_limit: 'notify' }]]) {
+    ['coins', 'COINS', { amount_minor: 100 }], ['idle', 'IDLE', { idle_s: 600, warn_percent: 50 }], ['tell', 'TELL', { energy_kwh: 1, at_limit: 'notify' }]]) {
     await api('PUT', `/v1/tokens/${token}`, { status: 'accepted' });
     const saved = await contract(id, token, limits);
     assert.equal(saved.status, 201, JSON.stringify(saved.body));
@@ -114,6 +114,30 @@ test('energy: no more power; an amount: stopped; or only told', async () => {
   assert.equal((await little.read()).state, 'open');
   assert.equal((await tell.read()).state, 'open');
   assert.deepEqual(tell.asked.filter(([method]) => method !== 'GetConfiguration'), []);
+});
+
+test('a vehicle that stays when it is full: all its idle time counts, our own pauses do not', async () => {
+  const s = await station('IDLE-1', 3000);
+  const begin = now() - 3600000;
+  const state = (minutes, status) => s.client.call('StatusNotification', { connectorId: 1, errorCode: 'NoError', status, timestamp: iso(begin + minutes * 60000) });
+  const reached = (topic) => events(topic).filter(([, id]) => id === 'IDLE-1');
+  await state(-2, 'Finishing'); // of the one before
+  await s.start('IDLE', begin);
+  await state(0, 'Charging');
+  await state(10, 'SuspendedEVSE'); // half an hour that is ours
+  await state(40, 'SuspendedEV');
+  await state(44, 'Charging');
+  await state(58, 'SuspendedEV'); // four minutes, and two until now
+  await until('the warning', () => reached('session.limit_near').length === 1, 30000);
+  await sleep(2500);
+  assert.deepEqual(reached('session.limit_reached'), []);
+  assert.equal((await s.read()).state, 'open');
+  await state(59, 'Charging');
+  await state(59.1, 'Charging');
+  await state(52, 'SuspendedEV'); // told late: five minutes and 54 s more
+  await until('the session to end', async () => (await s.read()).state === 'ended', 60000);
+  assert.equal((await s.read()).stop_reason, 'Remote');
+  assert.deepEqual(reached('session.limit_reached'), [['idle', 'IDLE-1']]);
 });
 
 test('a limit that falls due while the worker or the station is away is kept when they are back', async () => {
