@@ -9,6 +9,7 @@
 #ifndef CORE_DB_DB_H
 #define CORE_DB_DB_H
 
+#include <busbar/dataset.h>
 #include <busbar/db.h>
 #include <sys/types.h>
 
@@ -106,5 +107,6 @@ int32_t embedded_tend(pid_t dead);
 void embedded_stop(struct embedded *);
 
 extern const struct bb_db_ops db_ops;
+extern const struct bb_dataset_ops audit_datasets; /* audit_dataset.c */
 
 #endif

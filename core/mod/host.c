@@ -20,9 +20,16 @@
 #include <sys/stat.h>
 
 static const struct registry_core_entry core_tables[] = {
-        {"log/1", &base_log_ops},  {"rt/1", &rt_ops},         {"json/1", &base_json_ops},
-        {"db/1", &db_ops},         {"http/1", &http_ops},     {"net/1", &net_ops},
-        {"bus/1", &bus_local_ops}, {"crypto/1", &crypto_ops}, {NULL, NULL},
+        {"log/1", &base_log_ops},
+        {"rt/1", &rt_ops},
+        {"json/1", &base_json_ops},
+        {"db/1", &db_ops},
+        {"http/1", &http_ops},
+        {"net/1", &net_ops},
+        {"bus/1", &bus_local_ops},
+        {"crypto/1", &crypto_ops},
+        {"host_dataset/1", &audit_datasets},
+        {NULL, NULL},
 };
 
 static bb_str state_root;

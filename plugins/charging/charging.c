@@ -4,11 +4,13 @@
  * is one file, or a part of one.
  */
 #include "operation.h"
+#include <busbar/dataset.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 extern const struct bb_migration schema_migrations[] BB_HIDDEN;
 extern const size_t schema_migration_count BB_HIDDEN;
+extern const struct bb_dataset_ops charging_datasets BB_HIDDEN; /* dataset.c */
 
 static const struct bb_charging_ops ops = {
         .size = sizeof(ops),
@@ -180,6 +182,7 @@ static bb_err load(const struct bb_host *host, void **ret_self)
         TRY(bb_db_months("sample"));
         TRY(bb_job_type("charging.bulk", bulk_work));
         TRY(bb_provide("charging/1", &ops));
+        TRY(bb_provide("dataset/1", &charging_datasets));
         *ret_self = NULL;
         return BB_OK;
 }

@@ -9,6 +9,7 @@
 #include <busbar/charging.h>
 #include <busbar/charging_profile.h>
 #include <busbar/crypto.h>
+#include <busbar/dataset.h>
 #include <busbar/db.h>
 #include <busbar/http.h>
 #include <busbar/log.h>
@@ -710,6 +711,63 @@ AT(bb_crypto_ops, revocation_list, 128, bb_err (*)(bb_str authority, bb_str auth
 AT(bb_crypto_ops, hash_new, 136, bb_hash *(*)(void));
 AT(bb_crypto_ops, hash_add, 144, void (*)(bb_hash *, bb_str data));
 AT(bb_crypto_ops, hash_end, 152, void (*)(bb_hash *, uint8_t ret_digest[32]));
+
+IS(BB_DATA_TEXT, 0);
+IS(BB_DATA_INT, 1);
+IS(BB_DATA_TIME, 2);
+IS(BB_DATA_DURATION, 3);
+IS(BB_DATA_ENERGY, 4);
+IS(BB_DATA_MONEY, 5);
+IS(BB_DATA_BOOL, 6);
+IS(BB_DATA_ENUM, 7);
+IS(BB_DATA_UUID, 8);
+
+EXACTLY(bb_data_column, 72);
+AT(bb_data_column, name, 0, const char *);
+AT(bb_data_column, title, 8, const char *);
+AT(bb_data_column, sql, 16, const char *);
+AT(bb_data_column, kind, 24, int32_t);
+AT(bb_data_column, width, 28, int32_t);
+AT(bb_data_column, is_default, 32, int32_t);
+AT(bb_data_column, no_sum, 36, int32_t);
+AT(bb_data_column, values, 40, const char *const *);
+AT(bb_data_column, about, 48, const char *);
+
+EXACTLY(bb_data_filter, 56);
+AT(bb_data_filter, name, 0, const char *);
+AT(bb_data_filter, type, 8, int32_t);
+AT(bb_data_filter, is_uuid, 12, int32_t);
+AT(bb_data_filter, condition, 16, const char *);
+AT(bb_data_filter, values, 24, const char *const *);
+AT(bb_data_filter, about, 32, const char *);
+
+EXACTLY(bb_data_set, 104);
+AT(bb_data_set, name, 0, const char *);
+AT(bb_data_set, title, 8, const char *);
+AT(bb_data_set, about, 16, const char *);
+AT(bb_data_set, from, 24, const char *);
+AT(bb_data_set, order, 32, const char *);
+AT(bb_data_set, permission, 40, const char *);
+AT(bb_data_set, columns, 48, const struct bb_data_column *);
+AT(bb_data_set, filters, 56, const struct bb_data_filter *);
+AT(bb_data_set, column_count, 64, uint32_t);
+AT(bb_data_set, filter_count, 68, uint32_t);
+
+EXACTLY(bb_data_join, 80);
+AT(bb_data_join, set, 0, const char *);
+AT(bb_data_join, join, 8, const char *);
+AT(bb_data_join, permission, 16, const char *);
+AT(bb_data_join, columns, 24, const struct bb_data_column *);
+AT(bb_data_join, filters, 32, const struct bb_data_filter *);
+AT(bb_data_join, column_count, 40, uint32_t);
+AT(bb_data_join, filter_count, 44, uint32_t);
+
+AT_LEAST(bb_dataset_ops, 40);
+AT(bb_dataset_ops, size, 0, uint32_t);
+AT(bb_dataset_ops, sets, 8, const struct bb_data_set *);
+AT(bb_dataset_ops, set_count, 16, size_t);
+AT(bb_dataset_ops, joins, 24, const struct bb_data_join *);
+AT(bb_dataset_ops, join_count, 32, size_t);
 
 IS(BB_P_NULL, 0);
 IS(BB_P_TEXT, 1);
