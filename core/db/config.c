@@ -36,6 +36,7 @@ struct db_config config_defaults(const struct db_config *asked)
 
         c.url = copy(asked->url);
         c.owner_url = copy(asked->owner_url);
+        c.replica_url = copy(asked->replica_url);
         c.node = asked->node != NULL ? copy(asked->node) : copy(bb_uuid().ptr);
         /* The part before '/' of a lease's owner. */
         for (char *slash; (slash = strchr(c.node, '/')) != NULL;)

@@ -152,8 +152,7 @@ static void on_notice(void *arg, const PGresult *notice)
         bb_log(BB_DEBUG, "db.notice", NULL, bb_kv_cstr("sqlstate", PQresultErrorField(notice, PG_DIAG_SQLSTATE)));
 }
 
-/* `found` overrides the names of the URL; NULL when there are none. */
-static void connect_to(struct conn *c, const struct resolved *found)
+PGconn *conn_begin(const char *url, const char *session_attributes, const struct resolved *found)
 {
         const char *const keys[] = {"dbname",
                                     "fallback_application_name",
@@ -167,20 +166,25 @@ static void connect_to(struct conn *c, const struct resolved *found)
                                     "hostaddr",
                                     "port",
                                     NULL};
-        const char *const values[] = {pool.config.url,
+        const char *const values[] = {url,
                                       "busbard",
                                       "UTF8",
                                       "10",
                                       "5",
                                       "3",
                                       "15000",
-                                      "read-write",
+                                      session_attributes,
                                       found != NULL ? found->hosts : NULL,
                                       found != NULL ? found->addresses : NULL,
                                       found != NULL ? found->ports : NULL,
                                       NULL};
 
-        c->pg = PQconnectStartParams(keys, values, 1);
+        return PQconnectStartParams(keys, values, 1);
+}
+
+static void connect_to(struct conn *c, const struct resolved *found)
+{
+        c->pg = conn_begin(pool.config.url, "read-write", found);
         set_state(c, CONN_CONNECTING);
         if (c->pg == NULL || PQstatus(c->pg) == CONNECTION_BAD) {
                 connect_failed(c, c->pg != NULL ? PQerrorMessage(c->pg) : "out of memory");

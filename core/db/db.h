@@ -15,11 +15,12 @@
 
 /* Where a member is 0 or NULL the value in brackets holds. */
 struct db_config {
-        const char *url;       /* as the runtime role: postgresql://… or key=value words. Required by db_open */
-        const char *owner_url; /* as the role that owns the schemas. Required by db_migrate */
-        const char *node;      /* stable name of this node, without '/' [a random one] */
-        int32_t pool_size;     /* connections [8] */
-        int32_t wait_ms;       /* how long a call waits for a connection [20000] */
+        const char *url;         /* as the runtime role: postgresql://… or key=value words. Required by db_open */
+        const char *owner_url;   /* as the role that owns the schemas. Required by db_migrate */
+        const char *replica_url; /* of a read replica, as the runtime role; NULL: there is none */
+        const char *node;        /* stable name of this node, without '/' [a random one] */
+        int32_t pool_size;       /* connections [8] */
+        int32_t wait_ms;         /* how long a call waits for a connection [20000] */
         int32_t statement_timeout_ms; /* [30000] */
         int32_t lock_timeout_ms;      /* [10000] */
         int32_t event_retry_ms;       /* delay before the second attempt; doubles each time [1000] */

@@ -43,6 +43,7 @@ const struct bb_db_ops db_ops = {.size = sizeof(struct bb_db_ops),
                                  .dead_letter_list = dead_letter_list,
                                  .dead_letter_replay = dead_letter_replay,
                                  .event_list_stmt = event_list_stmt,
-                                 .months = months_register};
+                                 .months = months_register,
+                                 .copy = db_copy};
 
 const struct bb_db_ops *bb_db_ = &db_ops;

@@ -267,7 +267,7 @@ static bb_err oid_of(const struct bb_param *p, Oid *ret)
         return BB_OK;
 }
 
-bb_err params_encode(const struct bb_stmt *stmt, struct encoded *ret)
+bb_err params_values(const struct bb_stmt *stmt, struct encoded *ret)
 {
         size_t n = stmt->param_count;
         Oid *types = arena_alloc(arena_current, sizeof(Oid) * (n + 1));
@@ -289,13 +289,19 @@ bb_err params_encode(const struct bb_stmt *stmt, struct encoded *ret)
                 formats[i] = 1;
         }
         *ret = (struct encoded){.sql = stmt->sql,
-                                .prepared = prepared_find(stmt->sql, types, n),
                                 .param_count = n,
                                 .types = types,
                                 .values = values,
                                 .lengths = lengths,
                                 .formats = formats,
                                 .flags = stmt->flags};
+        return BB_OK;
+}
+
+bb_err params_encode(const struct bb_stmt *stmt, struct encoded *ret)
+{
+        TRY(params_values(stmt, ret));
+        ret->prepared = prepared_find(stmt->sql, ret->types, ret->param_count);
         return BB_OK;
 }
 

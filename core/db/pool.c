@@ -417,6 +417,7 @@ void db_close(void)
         work_close();
         free((void *)(uintptr_t)pool.config.url);
         free((void *)(uintptr_t)pool.config.owner_url);
+        free((void *)(uintptr_t)pool.config.replica_url);
         free((void *)(uintptr_t)pool.config.node);
         pool.config = (struct db_config){.url = NULL};
 }

@@ -148,6 +148,10 @@ void pool_conn_down(const char *why);
 void pool_refuse(const char *why);
 
 /* conn.c */
+struct resolved;
+/* What all connections have in common; `found` (may be NULL) overrides the names of the URL. PQconnectStart's result.
+ */
+PGconn *conn_begin(const char *url, const char *session_attributes, const struct resolved *found);
 void conn_start(struct conn *); /* begins to connect */
 void conn_close(struct conn *);
 /* 0: the connection broke before it took the whole; the segment is as before. */
@@ -181,6 +185,8 @@ void conn_set_known(struct conn *, const struct prepared *, int known);
 
 /* params.c: into arena_current. BB_E_INVALID for a malformed UUID or an unknown kind. */
 bb_err params_encode(const struct bb_stmt *, struct encoded *ret);
+bb_err params_values(const struct bb_stmt *,
+                     struct encoded *ret);       /* the same, not prepared: the text may be gone soon */
 struct encoded plain_statement(const char *sql); /* no parameters; prepared */
 /* select set_config('busbar.tenant', …): the first of every segment */
 void tenant_statement(const bb_tenant *, struct encoded *ret);
@@ -239,6 +245,9 @@ void migrations_forget(const bb_plugin_ref *);
 /* months.c */
 bb_err months_register(bb_plugin_ref *, const char *table);
 void months_forget(const bb_plugin_ref *);
+
+/* copy.c */
+BB_AWAIT bb_err db_copy(const struct bb_copy *);
 
 /* config.c */
 struct db_config config_defaults(const struct db_config *);

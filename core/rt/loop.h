@@ -18,11 +18,18 @@ void loop_turn(int wait_ms);
 void loop_stop(void);
 /* Ends workers, frees the loop. Every task must have ended. */
 void loop_close(void);
-/* Runs fn(arg) on the loop's thread at its next turn. From any thread; the only call of rt that other threads may make.
- */
+/* Runs fn(arg) on the loop's thread at its next turn. From any thread; this and loop_lag_ms() are the only calls of rt
+ * that other threads may make. */
 void loop_post(void (*fn)(void *), void *arg);
 /* The same from the loop's thread, without the lock. */
 void loop_defer(void (*fn)(void *), void *arg);
+/* How late the loop was a moment ago, or is by now; at the first question 0. For threads that give way to it. */
+int64_t loop_lag_ms(void);
+/* Runs fn(arg) on a thread of its own, with low priority, and waits for its end: for what lasts minutes, which does not
+ * belong on a worker. When the task is cancelled or its time is over, `stop(arg)` is called on the loop's thread; fn is
+ * to return soon then, and the wait goes on until it has. BB_OK; why it was stopped (BB_E_CANCELED, BB_E_TIMEOUT; fn
+ * may have ended well all the same); BB_E_BUSY: eight run already, or there is no thread, and fn was not called. */
+BB_AWAIT bb_err thread_run(void (*fn)(void *), void (*stop)(void *), void *arg);
 /* Gauges of tasks, stacks, workers and stalls; for whoever renders /metrics, just before it does. */
 void loop_update_metrics(void);
 

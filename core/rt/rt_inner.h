@@ -9,6 +9,7 @@
 #include "rt/stack.h"
 #include "rt/task.h"
 #include <event2/event_struct.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 #define TASK_MAGIC 0x5441534bu
@@ -97,6 +98,9 @@ void worker_close(void);
 BB_AWAIT
 bb_err worker_run(void (*fn)(void *), void *arg);
 size_t worker_queued(void);
+
+/* thread.c: 0, or -1 when the system gives none */
+int thread_start(pthread_t *ret, const char *name, void *(*fn)(void *), void *arg);
 
 /* watchdog.c */
 extern atomic_uint_fast64_t watchdog_slice; /* goes up whenever the loop does something else */

@@ -7,12 +7,10 @@
 #include "base/tenant.h"
 #include "rt/rt_inner.h"
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #define QUEUE_MOST 1024
 #define THREADS_MOST 64
-#define THREAD_STACK_BYTES ((size_t)2 * 1024 * 1024)
 
 struct job {
         struct list node;
@@ -71,30 +69,11 @@ static void *thread_main(void *arg)
         return NULL;
 }
 
-/* Signals are the loop's business: threads start with all of them blocked. */
-static int thread_start(pthread_t *ret)
-{
-        pthread_attr_t attributes;
-        sigset_t all, before;
-        int err;
-
-        if (pthread_attr_init(&attributes) != 0)
-                return -1;
-        pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES);
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        err = pthread_create(ret, &attributes, thread_main, NULL);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        pthread_attr_destroy(&attributes);
-        if (err == 0)
-                pthread_setname_np(*ret, "busbar-worker");
-        return err == 0 ? 0 : -1;
-}
-
 /* At the first job, so that a process that forks before it has one thread only. */
 static bb_err threads_start(void)
 {
-        while (thread_count < threads_wanted && thread_start(&threads[thread_count]) == 0)
+        while (thread_count < threads_wanted &&
+               thread_start(&threads[thread_count], "busbar-worker", thread_main, NULL) == 0)
                 thread_count++;
         if (thread_count > 0)
                 return BB_OK;

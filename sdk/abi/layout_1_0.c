@@ -789,6 +789,7 @@ IS(BB_JOB_RUNNING, 1);
 IS(BB_JOB_SUCCEEDED, 2);
 IS(BB_JOB_FAILED, 3);
 IS(BB_JOB_CANCELED, 4);
+IS(BB_COPY_REPLICA, 1);
 
 EXACTLY(bb_param, 48);
 AT(bb_param, kind, 0, int32_t);
@@ -861,7 +862,15 @@ AT(bb_job_info, started_ms, 112, int64_t);
 AT(bb_job_info, ended_ms, 120, int64_t);
 AT(bb_job_info, attempts, 128, int32_t);
 
-AT_LEAST(bb_db_ops, 272);
+EXACTLY(bb_copy, 72);
+AT(bb_copy, size, 0, uint32_t);
+AT(bb_copy, flags, 4, int32_t);
+AT(bb_copy, stmt, 8, const struct bb_stmt *);
+AT(bb_copy, timeout_ms, 16, int64_t);
+AT(bb_copy, row, 24, bb_err (*)(const char *data, size_t len, void *arg));
+AT(bb_copy, arg, 32, void *);
+
+AT_LEAST(bb_db_ops, 280);
 AT(bb_db_ops, size, 0, uint32_t);
 AT(bb_db_ops, run, 8, bb_err (*)(const struct bb_stmt *stmts, size_t count, bb_rows **ret_rows));
 AT(bb_db_ops, begin, 16, bb_err (*)(bb_tx **ret_tx));
@@ -896,6 +905,7 @@ AT(bb_db_ops, dead_letter_replay, 240, bb_err (*)(bb_str id));
 AT(bb_db_ops, audit_list, 248, bb_err (*)(bb_str object, int64_t before, size_t limit, struct bb_audit_entry **ret, size_t *ret_count));
 AT(bb_db_ops, event_list_stmt, 256, struct bb_stmt (*)(const struct bb_new_event *, size_t count));
 AT(bb_db_ops, months, 264, bb_err (*)(bb_plugin_ref *who, const char *table));
+AT(bb_db_ops, copy, 272, bb_err (*)(const struct bb_copy *));
 
 IS(BB_ROUTE_WEBSOCKET, 1);
 IS(BB_ROUTE_IDEMPOTENT, 2);

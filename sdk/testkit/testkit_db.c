@@ -182,6 +182,14 @@ static bb_err scan(const struct bb_stmt *stmt, size_t step, bb_err (*each)(const
         return rows->rows > 0 ? each(rows, arg) : BB_OK;
 }
 
+/* Rows of the wire cannot be made here; the statement can be looked at. */
+static bb_err copy(const struct bb_copy *c)
+{
+        remember(c->stmt);
+        TRY(answer(c->stmt, NULL));
+        return BB_E_UNSUPPORTED;
+}
+
 struct bb_batch {
         bb_err (*flush)(void *const *, size_t, void *);
         void *arg;
@@ -322,7 +330,8 @@ const struct bb_db_ops testkit_db_ops = {.size = sizeof(testkit_db_ops),
                                          .dead_letter_list = dead_letter_list,
                                          .dead_letter_replay = by_id,
                                          .audit_list = audit_list,
-                                         .months = months};
+                                         .months = months,
+                                         .copy = copy};
 const struct bb_db_ops *bb_db_ = &testkit_db_ops;
 
 size_t testkit_statements(const char *fragment)

@@ -150,6 +150,25 @@ struct bb_job_info {
 struct bb_batch;
 typedef struct bb_batch bb_batch;
 
+enum { BB_COPY_REPLICA = 1 /* from the read replica, where one is configured and answers */ };
+
+/* Many rows of one query, fast: COPY … TO STDOUT (FORMAT binary), over a connection and on a thread of its own, from
+ * one snapshot. It gives way: when the loop is late, it pauses. */
+struct bb_copy {
+        uint32_t size;
+        int32_t flags;
+        /* A select. Its text must be made of constants, but need not be one: it is not prepared. Not $1 but its value
+         * as an expression of its type stands in the query, so $1 is possible wherever an expression is. */
+        const struct bb_stmt *stmt;
+        int64_t timeout_ms; /* of the whole; 0: none */
+        /* On that thread, not the loop's: only bb_log, and what says so, may be called. One CopyData message as the
+         * server sent it: a row; the first has COPY's header before it, the last is the trailer (after the header when
+         * there is no row). Negative: ends the copy with this error. It may block (a slow disk): the server waits. */
+        bb_err (*row)(const char *data, size_t len, void *arg);
+        void *arg;
+        uint64_t room[4];
+};
+
 struct bb_db_ops {
         uint32_t size;
         uint32_t reserved;
@@ -241,6 +260,11 @@ struct bb_db_ops {
          * one table_default. The host makes two years of months ahead, and drops a month that is over for a quarter
          * and holds no row of any tenant: deleting what is old is the plugin's, by whole months, in small steps. */
         bb_err (*months)(bb_plugin_ref *who, const char *table);
+
+        /* Returns when all rows were handed over, or the thread has ended. BB_E_TIMEOUT: timeout_ms, or a lock that was
+         * not to be had. BB_E_UNAVAILABLE also: the replica gave the query up in favour of the primary's changes; try
+         * again. BB_E_BUSY: too many run. */
+        BB_AWAIT bb_err (*copy)(const struct bb_copy *);
 };
 
 extern const struct bb_db_ops *bb_db_ BB_HIDDEN;
@@ -302,6 +326,10 @@ static inline BB_AWAIT bb_err bb_db_scan(const struct bb_stmt *stmt, size_t step
                                          bb_err (*each)(const bb_rows *, void *), void *arg)
 {
         return bb_db_->scan(stmt, step, each, arg);
+}
+static inline BB_AWAIT bb_err bb_db_copy(const struct bb_copy *copy)
+{
+        return bb_db_->copy(copy);
 }
 static inline bb_batch *bb_batch_new(bb_tenant *tenant, const char *name, size_t max_items,
                                      bb_err (*flush)(void *const *, size_t, void *), void *arg)
