@@ -4,17 +4,27 @@
  */
 #include "admin.h"
 
-static const char *const kinds[] = {"rfid", "app", "remote", NULL};
+static const char *const kinds[] = {"rfid", "app", "remote", "ad_hoc", "roaming", NULL}; /* BB_TOKEN_… */
 static const char *const states[] = {"accepted", "blocked", NULL};
 
 #define AT(member) .offset = offsetof(struct bb_token, member)
 /* OCPP 1.6 §7.28: an idTag has at most 20 characters. */
 #define WRITABLE(status_flags)                                                                                         \
         {.name = "status", .type = BB_T_ENUM, .flags = (status_flags), AT(status), .values = states},                  \
-                {.name = "kind", .type = BB_T_ENUM, AT(kind), .values = kinds, .fallback = "rfid"},                    \
+                {.name = "kind",                                                                                       \
+                 .type = BB_T_ENUM,                                                                                    \
+                 AT(kind),                                                                                             \
+                 .values = kinds,                                                                                      \
+                 .about = "Of a new one: roaming when it has a partner, rfid otherwise."},                             \
                 {.name = "parent_uid", .type = BB_T_STR, .flags = BB_NULLABLE, AT(parent_uid), .max = 20},             \
                 {.name = "label", .type = BB_T_STR, .flags = BB_NULLABLE, AT(label), .max = 100},                      \
                 {.name = "contract_id", .type = BB_T_STR, .flags = BB_NULLABLE, AT(contract_id), .max = 36},           \
+                {.name = "partner",                                                                                    \
+                 .type = BB_T_STR,                                                                                     \
+                 .flags = BB_NULLABLE,                                                                                 \
+                 AT(partner),                                                                                          \
+                 .max = 36,                                                                                            \
+                 .about = "The roaming partner that issued it, as DE*ABC."},                                           \
                 {.name = "expires_at", .type = BB_T_TIME, .flags = BB_NULLABLE, AT(expires_ms)},                       \
         {                                                                                                              \
                 .name = "max_open_sessions", .type = BB_T_INT32, .flags = BB_NULLABLE, AT(max_open_sessions),          \
@@ -28,6 +38,7 @@ static const char *const states[] = {"accepted", "blocked", NULL};
                 .name = "updated_at", .type = BB_T_TIME, .flags = BB_READONLY, AT(updated_ms)                          \
         }
 
+enum { TOKEN_KIND = 1 };
 static const struct bb_field fields[] = {WRITABLE(BB_REQUIRED), READABLE};
 BB_SHAPE(Token, bb_token, 0, "An identity that may charge; uid is OCPP's idTag.", fields);
 
@@ -72,6 +83,8 @@ BB_AWAIT bb_err token_write(bb_request *req, bb_response *res)
         TRY(version_wanted(req, res, err == BB_OK, before.version, &if_version));
         TRY(body_over(req, res, &TokenChange, err == BB_OK ? &before : NULL, &token));
         token.uid = uid;
+        if (!BB_PRESENT(&token, TOKEN_KIND) && token.partner.len > 0)
+                token.kind = BB_TOKEN_ROAMING;
         TRY(charging->token_put(bb_request_actor(req), &token, if_version, &created));
         TRY(charging->token_get(uid, &token));
         changed_send(req, res, &Token, &token, token.version, created,

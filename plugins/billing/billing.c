@@ -12,7 +12,7 @@
  *      versioned.c      documents that are kept in versions: tariffs_api.c, contracts_api.c
  *      preview.c        what a session would cost
  *      audit.c          what somebody else's CDR should have cost
- *      contract*.c      contracts: terms, rules, which one wins; explain.c says why
+ *      contract*.c      contracts: terms, rules (contract_rule.c), which one wins; explain.c says why
  *      limits.c         how far a session may go; limit_act.c what happens then
  *      usage.c          samples and states become stretches of even power
  *      session_price.c  what a session costs, and its priced CDR

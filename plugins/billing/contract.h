@@ -1,33 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Contracts: a tariff, terms, and rules that say for whom and where. Of all rules that fit, the most specific wins:
- * first by who, then by where, then a bounded validity before an open one. Two that could tie are never both saved.
+ * Contracts: a tariff, terms, and rules that say for whom and where. Of all rules that fit, the
+ * most specific wins: first by who, then by where, then one with hours before one without, then a bounded validity
+ * before an open one. Two that could tie are never both saved.
  */
 #ifndef BILLING_CONTRACT_H
 #define BILLING_CONTRACT_H
 
 #include "billing.h"
 
-enum { WHO_ANYBODY = 0, WHO_CHANNEL = 1, WHO_GROUP = 2, WHO_CONTRACT = 3, WHO_TOKEN = 4 };
+enum { WHO_ANYBODY = 0, WHO_CHANNEL = 1, WHO_PARTNER = 2, WHO_GROUP = 3, WHO_CONTRACT = 4, WHO_TOKEN = 5 };
 enum { WHERE_ANYWHERE = 0, WHERE_POWER = 1, WHERE_LOCATION = 2, WHERE_STATION = 3, WHERE_CONNECTOR = 4 };
 
 /* A rule as people write it. */
 struct contract_rule_text {
         uint64_t present;
-        bb_str token_uid, contract_id, token_group, location_id, station_id;
+        bb_str token_uid, contract_id, token_group, partner, location_id, station_id, from_time, until_time;
         int32_t channel; /* BB_TOKEN_… */
         int64_t connector_id, min_power_w, max_power_w;
+        struct bb_array days; /* of int32_t; 0: Monday */
 };
 enum {
         RULE_TOKEN,
         RULE_CONTRACT,
         RULE_GROUP,
+        RULE_PARTNER,
         RULE_CHANNEL,
         RULE_LOCATION,
         RULE_STATION,
         RULE_CONNECTOR,
         RULE_MIN_POWER,
-        RULE_MAX_POWER
+        RULE_MAX_POWER,
+        RULE_DAYS,
+        RULE_FROM_TIME,
+        RULE_UNTIL_TIME
 };
 
 /* How far a session may go, and what happens then. */
@@ -54,17 +60,35 @@ struct contract {
         struct bb_array applies_to; /* of struct contract_rule_text */
 };
 enum { CONTRACT_VALID_FROM = 4, CONTRACT_VALID_UNTIL = 5 }; /* of the shape's fields */
-extern const struct bb_shape ContractTerms BB_HIDDEN;
+extern const struct bb_shape ContractTerms BB_HIDDEN, ContractRule BB_HIDDEN;
 
+/* --- contract_rule.c --- */
 /* The same as the database has it. */
 struct contract_rule {
+        bb_str contract_id; /* of a row */
+        int64_t position;
         int32_t who_kind, where_kind; /* WHO_…, WHERE_… */
         bb_str who_value, where_value;
         int64_t min_power_w, max_power_w;
+        int32_t days;                      /* bit 0: Monday */
+        int32_t from_minute, until_minute; /* of the local day; an end before the start passes midnight */
+        int32_t has_from, has_until;
+        int64_t valid_from_ms, valid_until_ms; /* of the contract; the end is exclusive */
 };
-/* BB_E_INVALID: the rule names two of what it may name one of; *ret_member and *ret_fault say which and why. */
-bb_err contract_rule_read(const struct contract_rule_text *, struct contract_rule *ret, const char **ret_member,
-                          const char **ret_fault);
+#define CONTRACT_RULE_COLUMNS                                                                                          \
+        "r.contract_id, r.position, r.who_kind, r.who_value, r.where_kind, r.where_value, r.min_power_w, "             \
+        "r.max_power_w, r.days, r.from_minute, r.until_minute, r.valid_from, r.valid_until"
+/* The most specific one first. */
+#define CONTRACT_RULE_ORDER                                                                                            \
+        " order by r.who_kind desc, r.where_kind desc,"                                                                \
+        " (r.days <> 127 or r.from_minute <> 0 or r.until_minute <> 1440) desc,"                                       \
+        " (r.valid_from is not null or r.valid_until is not null) desc, r.contract_id, r.position"
+struct contract_rule contract_rule_row(const bb_rows *, size_t row);
+/* BB_E_INVALID: the rule cannot be meant; *ret_member and *ret_fault say which member and why. */
+bb_err contract_rule_read(const struct contract_rule_text *, const struct contract *, struct contract_rule *ret,
+                          const char **ret_member, const char **ret_fault);
+/* They are equally specific, and there is a session that both fit. */
+int32_t contract_rules_tie(const struct contract_rule *, const struct contract_rule *);
 
 /* --- contracts_api.c --- */
 /* The latest version (version 0) or a given one. BB_E_NOT_FOUND. */
@@ -79,18 +103,22 @@ struct price_policy contract_policy(const struct contract *);
 /* --- contract_find.c --- */
 /* What is known of a session for the choice of its contract. */
 struct session_facts {
-        bb_str token_uid, token_contract, token_group, location_id, station_id;
-        int32_t channel;
+        bb_str token_uid, token_contract, token_group, token_partner, location_id, station_id;
+        bb_str time_zone; /* of the location, or else the tenant */
+        int32_t channel;  /* BB_TOKEN_… */
         int64_t connector_id, power_w, at_ms;
+        int32_t weekday, minute; /* of at_ms there; 0: Monday */
 };
 BB_AWAIT bb_err session_facts_find(bb_str token_uid, bb_str station_id, int64_t connector_id, int64_t at_ms,
                                    struct session_facts *ret);
 /* The contract whose rule wins; BB_E_NOT_FOUND: none fits. */
 BB_AWAIT bb_err contract_find(const struct session_facts *, bb_str *ret_contract_id, int64_t *ret_version,
                               int64_t *ret_position);
-/* Why a rule does not fit; NULL: it does. */
-const char *contract_rule_fault(const struct contract_rule *, int64_t from_ms, int64_t until_ms,
-                                const struct session_facts *);
+/* Why a rule does not fit; NULL: it does. And the name of the session's channel. */
+const char *contract_rule_fault(const struct contract_rule *, const struct session_facts *);
+bb_str contract_channel(const struct session_facts *);
+/* The IANA zone of a location; the tenant's when it has none, or there is none. */
+BB_AWAIT bb_err location_zone(bb_str location_id, bb_str *ret);
 
 /* --- contracts_api.c, explain.c --- */
 BB_AWAIT bb_err contracts_list(bb_request *, bb_response *);

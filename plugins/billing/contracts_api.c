@@ -35,7 +35,7 @@ static bb_err check_rules(const struct contract *c, bb_response *res, struct con
         const char *member, *fault;
 
         for (size_t i = 0; i < c->applies_to.count; i++) {
-                if (contract_rule_read(&texts[i], &ret[i], &member, &fault) < 0)
+                if (contract_rule_read(&texts[i], c, &ret[i], &member, &fault) < 0)
                         return refuse(res, bb_print("/applies_to/%zu/%s", i, member), fault);
         }
         return BB_OK;
@@ -58,46 +58,40 @@ static BB_AWAIT bb_err check_contract(bb_response *res, const struct contract *c
         return check_rules(c, res, ret_rules);
 }
 
-static struct bb_param validity(const struct contract *c, int32_t field, int64_t ms)
+/* The first rule of another contract that could tie; *ret_other BB_NONE: there is none. */
+static BB_AWAIT bb_err find_tie(bb_tx *tx, bb_str id, const struct contract_rule *r, struct contract_rule *ret_other)
 {
-        return BB_TIME_OR_NULL(BB_PRESENT(c, field), ms);
-}
-
-/* Two rules tie when they are equally specific, and there is a session that both fit: the same who, the same where (or
- * powers that overlap), validities that overlap and are both bounded or both open. */
-static BB_AWAIT bb_err find_tie(bb_tx *tx, bb_str id, const struct contract *c, const struct contract_rule *r,
-                                bb_str *ret_other, int64_t *ret_position)
-{
-        struct bb_param from = validity(c, CONTRACT_VALID_FROM, c->valid_from_ms);
-        struct bb_param until = validity(c, CONTRACT_VALID_UNTIL, c->valid_until_ms);
         bb_rows *rows;
 
-        TRY(bb_tx_query(
-                tx, &rows,
-                "select contract_id, position from billing.contract_rule where contract_id <> $1"
-                " and who_kind = $2 and who_value = $3 and where_kind = $4 and where_value = $5"
-                " and min_power_w < $7 and $6 < max_power_w"
-                " and (valid_from is not null or valid_until is not null)"
-                " = ($8::timestamptz is not null or $9::timestamptz is not null)"
-                " and tstzrange(valid_from, valid_until) && tstzrange($8::timestamptz, $9::timestamptz) limit 1",
-                BB_TEXT(id), BB_INT(r->who_kind), BB_TEXT(r->who_value), BB_INT(r->where_kind), BB_TEXT(r->where_value),
-                BB_INT(r->min_power_w), BB_INT(r->max_power_w), from, until));
-        *ret_other = bb_rows_count(rows) > 0 ? bb_row_str(rows, 0, 0) : BB_NONE;
-        *ret_position = bb_row_int(rows, 0, 1, 0);
+        *ret_other = (struct contract_rule){.contract_id = BB_NONE};
+        TRY(bb_tx_query(tx, &rows,
+                        "select " CONTRACT_RULE_COLUMNS " from billing.contract_rule r where r.contract_id <> $1"
+                        " and r.who_kind = $2 and r.who_value = $3 and r.where_kind = $4 and r.where_value = $5"
+                        " order by r.contract_id, r.position",
+                        BB_TEXT(id), BB_INT(r->who_kind), BB_TEXT(r->who_value), BB_INT(r->where_kind),
+                        BB_TEXT(r->where_value)));
+        for (size_t i = 0; i < bb_rows_count(rows); i++) {
+                struct contract_rule other = contract_rule_row(rows, i);
+
+                if (!contract_rules_tie(r, &other))
+                        continue;
+                *ret_other = other;
+                return BB_OK;
+        }
         return BB_OK;
 }
 
-static BB_AWAIT bb_err write_rule(bb_tx *tx, bb_str id, const struct contract *c, const struct contract_rule *r,
-                                  int64_t position)
+static BB_AWAIT bb_err write_rule(bb_tx *tx, bb_str id, const struct contract_rule *r, int64_t position)
 {
         return bb_tx_query(tx, NULL,
                            "insert into billing.contract_rule (contract_id, position, who_kind, who_value, where_kind,"
-                           " where_value, min_power_w, max_power_w, valid_from, valid_until)"
-                           " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                           " where_value, min_power_w, max_power_w, days, from_minute, until_minute, valid_from,"
+                           " valid_until) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
                            BB_TEXT(id), BB_INT(position), BB_INT(r->who_kind), BB_TEXT(r->who_value),
                            BB_INT(r->where_kind), BB_TEXT(r->where_value), BB_INT(r->min_power_w),
-                           BB_INT(r->max_power_w), validity(c, CONTRACT_VALID_FROM, c->valid_from_ms),
-                           validity(c, CONTRACT_VALID_UNTIL, c->valid_until_ms));
+                           BB_INT(r->max_power_w), BB_INT(r->days), BB_INT(r->from_minute), BB_INT(r->until_minute),
+                           BB_TIME_OR_NULL(r->has_from, r->valid_from_ms),
+                           BB_TIME_OR_NULL(r->has_until, r->valid_until_ms));
 }
 
 /* Within the contract itself the first of two equal rules would hide the second: that is a mistake, too. */
@@ -105,23 +99,19 @@ static bb_err check_doubles(const struct contract_rule *rules, size_t count, bb_
 {
         for (size_t i = 1; i < count; i++) {
                 for (size_t k = 0; k < i; k++) {
-                        const struct contract_rule *a = &rules[k], *b = &rules[i];
-
-                        if (a->who_kind == b->who_kind && bb_str_eq(a->who_value, b->who_value) &&
-                            a->where_kind == b->where_kind && bb_str_eq(a->where_value, b->where_value) &&
-                            a->min_power_w < b->max_power_w && b->min_power_w < a->max_power_w)
+                        if (contract_rules_tie(&rules[k], &rules[i]))
                                 return refuse(res, bb_print("/applies_to/%zu", i),
-                                              bb_print("says the same as /applies_to/%zu", k).ptr);
+                                              bb_print("says what /applies_to/%zu says", k).ptr);
                 }
         }
         return BB_OK;
 }
 
-static bb_err refuse_tie(bb_response *res, size_t index, bb_str other, int64_t position)
+static bb_err refuse_tie(bb_response *res, size_t index, const struct contract_rule *other)
 {
         bb_problem_field(res, bb_print("/applies_to/%zu", index),
                          bb_print("is as specific as /applies_to/%lld of the contract %.*s, and fits the same sessions",
-                                  (long long)position, BB_FMT(other)));
+                                  (long long)other->position, BB_FMT(other->contract_id)));
         return bb_problem(res, BB_E_CONFLICT, 409, "contracts-tie",
                           BB_STR("Two contracts would have equal claims on a session."));
 }
@@ -131,16 +121,15 @@ static BB_AWAIT bb_err save_rules(bb_tx *tx, bb_response *res, bb_str id, const 
 {
         const struct contract *c = terms;
         struct contract_rule *rules = BB_NEW_ARRAY(struct contract_rule, c->applies_to.count);
-        int64_t position;
-        bb_str other;
+        struct contract_rule other;
 
         TRY(check_rules(c, res, rules));
         TRY(bb_tx_query(tx, NULL, "delete from billing.contract_rule where contract_id = $1", BB_TEXT(id)));
         for (size_t i = 0; i < c->applies_to.count; i++) {
-                TRY(find_tie(tx, id, c, &rules[i], &other, &position));
-                if (other.ptr != NULL)
-                        return refuse_tie(res, i, other, position);
-                TRY(write_rule(tx, id, c, &rules[i], (int64_t)i));
+                TRY(find_tie(tx, id, &rules[i], &other));
+                if (other.contract_id.ptr != NULL)
+                        return refuse_tie(res, i, &other);
+                TRY(write_rule(tx, id, &rules[i], (int64_t)i));
         }
         return BB_OK;
 }

@@ -47,27 +47,17 @@ static BB_AWAIT bb_err consider(const struct session_facts *f, bb_str winner, in
         bb_rows *rows;
         size_t count;
 
-        TRY(bb_db_query(
-                &rows,
-                "select contract_id, position, who_kind, who_value, where_kind, where_value, min_power_w,"
-                " max_power_w, valid_from, valid_until from billing.contract_rule order by who_kind desc,"
-                " where_kind desc, (valid_from is not null or valid_until is not null) desc, contract_id, position"
-                " limit 1000"));
+        TRY(bb_db_query(&rows, "select " CONTRACT_RULE_COLUMNS " from billing.contract_rule r" CONTRACT_RULE_ORDER
+                               " limit 1000"));
         count = bb_rows_count(rows);
         items = BB_NEW_ARRAY(struct considered, count + 1);
         for (size_t i = 0; i < count; i++) {
-                struct contract_rule rule = {.who_kind = (int32_t)bb_row_int(rows, i, 2, 0),
-                                             .who_value = bb_row_str(rows, i, 3),
-                                             .where_kind = (int32_t)bb_row_int(rows, i, 4, 0),
-                                             .where_value = bb_row_str(rows, i, 5),
-                                             .min_power_w = bb_row_int(rows, i, 6, 0),
-                                             .max_power_w = bb_row_int(rows, i, 7, 0)};
-                const char *fault =
-                        contract_rule_fault(&rule, bb_row_time(rows, i, 8, 0), bb_row_time(rows, i, 9, 0), f);
+                struct contract_rule rule = contract_rule_row(rows, i);
+                const char *fault = contract_rule_fault(&rule, f);
 
                 items[i] = (struct considered){.present = ~0ull,
-                                               .contract_id = bb_row_str(rows, i, 0),
-                                               .rule = bb_row_int(rows, i, 1, 0),
+                                               .contract_id = rule.contract_id,
+                                               .rule = rule.position,
                                                .fits = fault == NULL};
                 items[i].wins = items[i].rule == position && bb_str_eq(items[i].contract_id, winner);
                 if (fault != NULL)

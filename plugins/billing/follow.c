@@ -23,22 +23,6 @@ static const struct bb_field started_fields[] = {
 };
 static BB_SHAPE(SessionStartedFacts, started, BB_SHAPE_OPEN, "Of session.started.", started_fields);
 
-static BB_AWAIT bb_err zone_of(bb_str location_id, bb_str *ret)
-{
-        struct bb_location location;
-        bb_err err;
-
-        *ret = bb_tenant_option(bb_task_tenant(), "time_zone");
-        if (ret->len == 0)
-                *ret = BB_STR("UTC");
-        if (location_id.len == 0)
-                return BB_OK;
-        err = charging->location_get(location_id, &location);
-        if (err == BB_OK && location.time_zone.len > 0)
-                *ret = location.time_zone;
-        return err == BB_E_NOT_FOUND ? BB_OK : err;
-}
-
 /* The session's contract (version 0: none), and the tariff that it names; otherwise that of the option, or BB_NONE. */
 static BB_AWAIT bb_err contract_for(const struct started *s, const struct billing_options *options,
                                     struct stored_contract *ret, bb_str *ret_tariff)
@@ -65,7 +49,7 @@ static BB_AWAIT bb_err freeze(const struct started *s, int64_t known_ms, bb_str 
 {
         bb_str zone;
 
-        TRY(zone_of(s->location_id, &zone));
+        TRY(location_zone(s->location_id, &zone));
         return bb_db_query(
                 NULL,
                 "insert into billing.session (session_id, tariff_id, tariff_version, time_zone, contract_id,"

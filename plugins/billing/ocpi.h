@@ -92,6 +92,9 @@ extern const struct bb_shape TariffRemark BB_HIDDEN;
 bb_err ocpi_tariff_compile(const struct ocpi_tariff *, int32_t version, struct tariff *ret,
                            struct ocpi_remarks *ret_remarks);
 
+/* The minute of the day of "13:30" (some partners write seconds of zero), or -1. */
+int32_t ocpi_minute(bb_str text);
+
 /* Decimals of a currency (ISO 4217), or -1 when there is none of this name. */
 int32_t currency_decimals(bb_str code);
 

@@ -118,8 +118,7 @@ static int32_t digits(const char *s, size_t n)
         return value;
 }
 
-/* "13:30". Some partners write seconds of zero. */
-static int32_t minute_of(bb_str text)
+int32_t ocpi_minute(bb_str text)
 {
         int32_t hour, minute;
 
@@ -159,7 +158,7 @@ static void take_times(const struct ocpi_restrictions *r, bb_str path, struct wh
         for (size_t i = 0; i < BB_COUNT(times); i++) {
                 if (times[i].text.ptr == NULL)
                         continue;
-                *times[i].to = minute_of(times[i].text);
+                *times[i].to = ocpi_minute(times[i].text);
                 w->set |= times[i].bit;
                 if (*times[i].to < 0)
                         remark_error(remarks, bb_print("%.*s/%s", BB_FMT(path), times[i].name),

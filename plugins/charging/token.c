@@ -7,7 +7,7 @@
 
 #define COLUMNS                                                                                                        \
         "uid, kind, status, parent_uid, label, contract_id, expires_at, max_open_sessions, created_at, updated_at,"    \
-        " version"
+        " version, partner"
 #define UID_MAX 64
 
 static void token_row(const bb_rows *rows, size_t i, struct bb_token *ret)
@@ -24,6 +24,7 @@ static void token_row(const bb_rows *rows, size_t i, struct bb_token *ret)
                 .created_ms = bb_row_time(rows, i, 8, 0),
                 .updated_ms = bb_row_time(rows, i, 9, 0),
                 .version = bb_row_int(rows, i, 10, 0),
+                .partner = bb_row_str(rows, i, 11),
         };
 }
 
@@ -69,8 +70,8 @@ static int is_valid(const struct bb_token *t)
 {
         return t->uid.len >= 1 && text_clean(t->uid, UID_MAX) && memchr(t->uid.ptr, '/', t->uid.len) == NULL &&
                text_clean(t->parent_uid, UID_MAX) && text_clean(t->label, 400) && text_clean(t->contract_id, 200) &&
-               t->kind >= BB_TOKEN_RFID && t->kind <= BB_TOKEN_REMOTE && t->status >= BB_TOKEN_ACCEPTED &&
-               t->status <= BB_TOKEN_BLOCKED && t->max_open_sessions >= 0;
+               text_clean(t->partner, 36) && t->kind >= BB_TOKEN_RFID && t->kind <= BB_TOKEN_ROAMING &&
+               t->status >= BB_TOKEN_ACCEPTED && t->status <= BB_TOKEN_BLOCKED && t->max_open_sessions >= 0;
 }
 
 static bb_str uid_payload(bb_str uid)
@@ -88,6 +89,7 @@ static bb_str put_details(const struct bb_token *t)
         bb_json_set_str(details, "status", t->status == BB_TOKEN_BLOCKED ? BB_STR("blocked") : BB_STR("accepted"));
         bb_json_set_str(details, "parent_uid", t->parent_uid);
         bb_json_set_str(details, "label", t->label);
+        bb_json_set_str(details, "partner", t->partner);
         bb_json_set_str(details, "expires_at", time_or_none(t->expires_ms));
         bb_json_set_int(details, "max_open_sessions", t->max_open_sessions);
         return bb_json_text(details);
@@ -103,19 +105,20 @@ BB_AWAIT bb_err charging_token_put(bb_str actor, const struct bb_token *t, int64
         const struct bb_stmt stmts[] = {
                 MUST_HIT("insert into charging.token as t (uid, kind, status, parent_uid, label, contract_id, "
                          "expires_at,"
-                         " max_open_sessions) select $1, $2, $3, $4, $5, $6, $7, $8"
+                         " max_open_sessions, partner) select $1, $2, $3, $4, $5, $6, $7, $8, $10"
                          " where $9 <= 0 or exists (select 1 from charging.token where uid_key = " LOWER(
                                  "$1") ")"
                                        " on conflict (tenant_id, uid_key) do update set kind = excluded.kind,"
                                        " status = excluded.status, parent_uid = excluded.parent_uid, label = "
                                        "excluded.label,"
                                        " contract_id = excluded.contract_id, expires_at = excluded.expires_at,"
-                                       " max_open_sessions = excluded.max_open_sessions, updated_at = now(),"
+                                       " max_open_sessions = excluded.max_open_sessions, partner = excluded.partner, "
+                                       "updated_at = now(),"
                                        " version = t.version + 1 where $9 = 0 or t.version = $9 returning (t.xmax = 0)",
                          BB_TEXT(t->uid), BB_INT(t->kind), BB_INT(t->status), BB_TEXT(none_if_empty(t->parent_uid)),
                          BB_TEXT(t->label), BB_TEXT(t->contract_id),
                          BB_TIME_OR_NULL(t->expires_ms != 0, time_clamp(t->expires_ms)), BB_INT(t->max_open_sessions),
-                         BB_INT(if_version)),
+                         BB_INT(if_version), BB_TEXT(none_if_empty(t->partner))),
                 bb_audit_stmt(actor, "token.put", t->uid, put_details(t)),
                 bb_event_stmt("token.changed", t->uid, uid_payload(t->uid)),
         };

@@ -60,6 +60,8 @@ IS(BB_TOKEN_BLOCKED, 1);
 IS(BB_TOKEN_RFID, 0);
 IS(BB_TOKEN_APP, 1);
 IS(BB_TOKEN_REMOTE, 2);
+IS(BB_TOKEN_AD_HOC, 3);
+IS(BB_TOKEN_ROAMING, 4);
 IS(BB_AUTH_ACCEPTED, 0);
 IS(BB_AUTH_BLOCKED, 1);
 IS(BB_AUTH_EXPIRED, 2);
@@ -212,6 +214,7 @@ AT(bb_token, max_open_sessions, 88, int32_t);
 AT(bb_token, created_ms, 96, int64_t);
 AT(bb_token, updated_ms, 104, int64_t);
 AT(bb_token, version, 112, int64_t);
+AT(bb_token, partner, 120, bb_str);
 
 EXACTLY(bb_session, 408);
 AT(bb_session, present, 0, uint64_t);

@@ -31,6 +31,13 @@ test('what cannot be meant is refused with its place', async () => {
     [{ name: 'x', tariff_id: 'fleet', applies_to: [{ channel: 'app' }, { channel: 'app' }] }, '/applies_to/1'],
     [{ name: 'x', tariff_id: 'fleet', valid_from: '2026-02-01T00:00:00Z', valid_until: '2026-01-01T00:00:00Z', applies_to: [{}] }, '/valid_until'],
     [{ name: 'x', tariff_id: 'fleet', applies_to: [] }, '/applies_to'],
+    [{ name: 'x', tariff_id: 'fleet', applies_to: [{ partner: 'DE*ABC', channel: 'roaming' }] }, '/applies_to/0/channel'],
+    [{ name: 'x', tariff_id: 'fleet', applies_to: [{ from_time: '25:00' }] }, '/applies_to/0/from_time'],
+    [{ name: 'x', tariff_id: 'fleet', applies_to: [{ from_time: '08:00', until_time: '8 pm ' }] }, '/applies_to/0/until_time'],
+    [{ name: 'x', tariff_id: 'fleet', applies_to: [{ from_time: '08:00', until_time: '08:00' }] }, '/applies_to/0/until_time'],
+    [{ name: 'x', tariff_id: 'fleet', applies_to: [{ days: ['SOMEDAY'] }] }, '/applies_to/0/days/0'],
+    [{ name: 'x', tariff_id: 'fleet', applies_to: [{ days: [] }] }, '/applies_to/0/days'],
+    [{ name: 'x', tariff_id: 'fleet', applies_to: [{ days: ['MONDAY'], from_time: '08:00' }, { days: ['MONDAY', 'SUNDAY'], until_time: '08:01' }] }, '/applies_to/1'],
     [{ name: 'x', tariff_id: 'fleet', discount_percent: 101, applies_to: [{}] }, '/discount_percent'],
   ];
   for (const [body, pointer] of cases) {
@@ -74,6 +81,61 @@ test('what could tie is refused when it is saved, however many save at once', as
   const race = await Promise.all(Array.from({ length: 8 }, (_, i) => api('PUT', `/v1/contracts/r${i}`, { name: 'r', tariff_id: 'staff', applies_to: [{ station_id: 'S1', connector_id: 2 }] })));
   assert.deepEqual(race.map((r) => r.status).sort(), [201, 409, 409, 409, 409, 409, 409, 409]);
   assert.equal(busbar.sql('select count(*) from billing.contract_rule where where_kind = 4')[0][0], '1');
+});
+
+test('roaming partners and ad-hoc charging have contracts of their own', async () => {
+  const roamer = await api('PUT', '/v1/tokens/ROAMER', { status: 'accepted', partner: 'DE*ABC' });
+  assert.deepEqual([roamer.status, roamer.body.kind, roamer.body.partner], [201, 'roaming', 'DE*ABC']);
+  assert.equal((await api('PUT', '/v1/tokens/CARD2', { status: 'accepted', partner: 'DE*ABC', kind: 'rfid' })).body.kind, 'rfid', 'unless said otherwise');
+  assert.equal((await api('PUT', '/v1/tokens/ONCE', { status: 'accepted', kind: 'ad_hoc' })).body.kind, 'ad_hoc');
+  for (const [id, rule] of [['partner', { partner: 'de*abc' }], ['roaming', { channel: 'roaming' }], ['adhoc', { channel: 'ad_hoc' }]]) {
+    assert.equal((await api('PUT', `/v1/contracts/${id}`, { name: id, tariff_id: 'fleet', applies_to: [rule] })).status, 201);
+  }
+  assert.equal((await api('PUT', '/v1/contracts/partner2', { name: 'x', tariff_id: 'fleet', applies_to: [{ partner: 'DE*ABC' }] })).status, 409);
+  await api('PUT', '/v1/tokens/OTHER', { status: 'accepted', partner: 'NL*XYZ' });
+  assert.equal((await explain('token=ROAMER')).contract_id, 'partner');
+  assert.equal((await explain('token=CARD2')).contract_id, 'partner');
+  assert.equal((await explain('token=OTHER')).contract_id, 'roaming');
+  assert.equal((await explain('token=ONCE')).contract_id, 'adhoc');
+});
+
+test('hours and days are those of the location when the session begins', async () => {
+  const contract = (rule, more = {}) => ({ name: 'x', tariff_id: 'staff', applies_to: [{ location_id: 'depot', ...rule }], ...more });
+  const week = ['MONDAY', 'TUESDAY', 'WEDNESDAY', 'THURSDAY', 'FRIDAY'];
+  assert.equal((await api('PUT', '/v1/contracts/office', contract({ days: week, from_time: '08:00', until_time: '18:00' }))).status, 201);
+  assert.equal((await api('PUT', '/v1/contracts/night', contract({ from_time: '22:00', until_time: '06:00' }))).status, 201);
+  assert.equal((await api('PUT', '/v1/contracts/weekend', contract({ days: ['SATURDAY', 'SUNDAY'], from_time: '06:00', until_time: '22:00' }))).status, 201);
+  // Berlin is an hour ahead of UTC in January and two in July; 2026-01-12 is a Monday.
+  for (const [at, id] of [
+    ['2026-01-12T06:59:59Z', 'depot'], ['2026-01-12T07:00:00Z', 'office'], ['2026-01-12T16:59:59Z', 'office'], ['2026-01-12T17:00:00Z', 'depot'],
+    ['2026-07-13T06:00:00Z', 'office'], ['2026-07-13T05:59:59Z', 'depot'],
+    ['2026-01-12T21:00:00Z', 'night'], ['2026-01-12T22:59:59Z', 'night'], ['2026-01-13T04:59:59Z', 'night'], ['2026-01-13T05:00:00Z', 'depot'],
+    ['2026-01-17T07:00:00Z', 'weekend'],
+  ]) {
+    assert.equal((await explain(`token=STRANGER&at=${at}`)).contract_id, id, at);
+  }
+  const monday = await explain('token=STRANGER&at=2026-01-12T20:00:00Z');
+  const why = Object.fromEntries(monday.considered.map((c) => [c.contract_id, c.why_not]));
+  assert.equal(why.office, 'it is for other hours of the day');
+  assert.equal(why.weekend, 'it is for other days of the week');
+  // An overlap by a minute on one day is enough, also past midnight; the contract and its rule are named.
+  for (const [rule, other] of [
+    [{ days: ['MONDAY', 'SUNDAY'], from_time: '17:59', until_time: '19:00' }, 'office'],
+    [{ from_time: '21:30', until_time: '22:01' }, 'night'],
+    [{ days: ['TUESDAY'], until_time: '01:00' }, 'night'],
+  ]) {
+    const tie = await api('PUT', '/v1/contracts/tie', contract(rule));
+    assert.deepEqual([tie.status, tie.body.code], [409, 'contracts-tie'], JSON.stringify(tie.body));
+    assert.match(tie.body.errors[0].detail, new RegExp(`/applies_to/0 of the contract ${other}`));
+  }
+  // With hours comes before without, whatever the validity; a bounded one with the same hours is an exception.
+  const bounded = { valid_from: '2026-01-01T00:00:00Z', valid_until: '2026-02-01T00:00:00Z' };
+  assert.equal((await api('PUT', '/v1/contracts/january', contract({}, bounded))).status, 201);
+  assert.equal((await explain('token=STRANGER&at=2026-01-12T07:00:00Z')).contract_id, 'office');
+  assert.equal((await explain('token=STRANGER&at=2026-01-12T18:00:00Z')).contract_id, 'january');
+  assert.equal((await api('PUT', '/v1/contracts/fair', contract({ days: ['MONDAY'], from_time: '07:30', until_time: '09:00' }, bounded))).status, 201);
+  assert.equal((await explain('token=STRANGER&at=2026-01-12T07:00:00Z')).contract_id, 'fair');
+  for (const id of ['office', 'night', 'weekend', 'january', 'fair']) assert.equal((await api('DELETE', `/v1/contracts/${id}`)).status, 204);
 });
 
 test('a session keeps the terms with which it began, to the cent', async () => {

@@ -33,7 +33,14 @@ enum {
         BB_CONNECTOR_FAULTED = 9
 };
 enum { BB_TOKEN_ACCEPTED = 0, BB_TOKEN_BLOCKED = 1 };
-enum { BB_TOKEN_RFID = 0, BB_TOKEN_APP = 1, BB_TOKEN_REMOTE = 2 };
+/* How somebody gets to charge: the channel. */
+enum {
+        BB_TOKEN_RFID = 0, /* a card of ours */
+        BB_TOKEN_APP = 1,
+        BB_TOKEN_REMOTE = 2,
+        BB_TOKEN_AD_HOC = 3, /* for one charge, without a contract */
+        BB_TOKEN_ROAMING = 4 /* of a roaming partner */
+};
 enum { BB_AUTH_ACCEPTED = 0, BB_AUTH_BLOCKED = 1, BB_AUTH_EXPIRED = 2, BB_AUTH_INVALID = 3, BB_AUTH_CONCURRENT = 4 };
 enum {
         BB_STATION_ADMITTED = 0, /* may connect */
@@ -155,7 +162,8 @@ struct bb_token {
         int64_t expires_ms;
         int32_t max_open_sessions; /* 0: no limit; above it: ConcurrentTx */
         int64_t created_ms, updated_ms, version;
-        uint64_t room[8];
+        bb_str partner; /* the roaming partner that issued it, as "DE*ABC"; at most 36 characters */
+        uint64_t room[6];
 };
 
 struct bb_session {
