@@ -14,8 +14,8 @@ static const struct bb_field amount_fields[] = {
 BB_SHAPE(Amount, amount, 0, "An amount with and without tax; the latter alone where the tax is not told.",
          amount_fields);
 
-static const char *const kind_names[] = {"ENERGY",    "TIME",        "PARKING_TIME", "FLAT", "MIN_PRICE",
-                                         "MAX_PRICE", "FREE_ENERGY", "DISCOUNT",     NULL}; /* LINE_… */
+static const char *const kind_names[] = {"ENERGY",    "TIME",        "PARKING_TIME", "FLAT",     "MIN_PRICE",
+                                         "MAX_PRICE", "FREE_ENERGY", "DISCOUNT",     "OVERSTAY", NULL}; /* LINE_… */
 static const char *const for_names[] = {"session", "reservation", "expired_reservation", NULL};
 static const char *const state_names[] = {"charging", "parking", "reserved", "expired_reservation", NULL};
 
@@ -38,11 +38,14 @@ static const struct bb_field line_fields[] = {
 };
 static BB_SHAPE(PriceLine, account_line, 0, "A line of an account.", line_fields);
 
+enum { PERIOD_OVERSTAY = 4 };
 static const struct bb_field period_fields[] = {
         FIELD(account_period, start_ms, "start", BB_T_TIME, .flags = BB_REQUIRED),
         FIELD(account_period, end_ms, "end", BB_T_TIME, .flags = BB_REQUIRED),
         FIELD(account_period, state, "state", BB_T_ENUM, .flags = BB_REQUIRED, .values = state_names),
         FIELD(account_period, energy_mwh, "energy_kwh", BB_T_DECIMAL, .scale = 6, .flags = BB_REQUIRED),
+        [PERIOD_OVERSTAY] =
+                FIELD(account_period, overstay, "overstay", BB_T_BOOL, .about = "Beyond a limit that costs a fee."),
 };
 static BB_SHAPE(PricePeriod, account_period, 0, "A charging period.", period_fields);
 
@@ -57,6 +60,8 @@ static const struct bb_field account_fields[] = {
         SUM(time, "time"),
         SUM(parking, "parking"),
         SUM(reservation, "reservation"),
+        FIELD(account, overstay, "overstay", BB_T_OBJECT, .flags = BB_REQUIRED, .shape = &Amount,
+              .about = "The contract's fee beyond a limit."),
         FIELD(account, energy_mwh, "energy_kwh", BB_T_DECIMAL, .scale = 6, .flags = BB_REQUIRED),
         FIELD(account, time_ms, "time_s", BB_T_DECIMAL, .scale = 3, .flags = BB_REQUIRED, .about = "With parking."),
         FIELD(account, parking_ms, "parking_s", BB_T_DECIMAL, .scale = 3, .flags = BB_REQUIRED),
@@ -103,10 +108,12 @@ static bb_err line_from(const struct tariff *t, const struct price_line *line, s
         TRY(amount_from(line->net, line->tax, line->has_tax, &ret->amount));
         if (c == NULL)
                 return BB_OK;
-        ret->component = component_path(t, line);
+        if (line->kind != LINE_OVERSTAY)
+                ret->component = component_path(t, line);
         ret->price_micro = c->price_micro;
         ret->vat = c->vat;
-        ret->present |= 1u << L_COMPONENT | 1u << L_PRICE | (c->has_vat ? 1u << L_VAT : 0);
+        ret->present |=
+                (line->kind != LINE_OVERSTAY ? 1u << L_COMPONENT : 0) | 1u << L_PRICE | (c->has_vat ? 1u << L_VAT : 0);
         if (line->kind == LINE_ENERGY || line->kind == LINE_FREE) {
                 ret->energy_mwh = line->quantity;
                 ret->energy_rounding_mwh = line->rounding;
@@ -136,11 +143,12 @@ static struct bb_array periods_from(const struct price_session *s)
         for (size_t i = 0; i < s->period_count; i++) {
                 const struct price_period *p = &s->periods[i];
 
-                periods[i] = (struct account_period){.present = ~0ull,
+                periods[i] = (struct account_period){.present = p->overstay ? ~0ull : ~(1ull << PERIOD_OVERSTAY),
                                                      .start_ms = p->start_ms,
                                                      .end_ms = p->end_ms,
                                                      .energy_mwh = p->energy_mwh,
-                                                     .state = p->state};
+                                                     .state = p->state,
+                                                     .overstay = p->overstay};
         }
         return (struct bb_array){.items = periods, .count = s->period_count};
 }
@@ -150,8 +158,9 @@ static bb_err sums_from(const struct price_account *a, struct account *ret)
         const struct {
                 const struct price_sum *from;
                 struct amount *to;
-        } sums[] = {{&a->total, &ret->total}, {&a->fixed, &ret->fixed},     {&a->energy, &ret->energy},
-                    {&a->time, &ret->time},   {&a->parking, &ret->parking}, {&a->reservation, &ret->reservation}};
+        } sums[] = {{&a->total, &ret->total},      {&a->fixed, &ret->fixed},     {&a->energy, &ret->energy},
+                    {&a->time, &ret->time},        {&a->parking, &ret->parking}, {&a->reservation, &ret->reservation},
+                    {&a->overstay, &ret->overstay}};
 
         for (size_t i = 0; i < BB_COUNT(sums); i++)
                 TRY(amount_from(sums[i].from->net, sums[i].from->tax, a->tax_known && a->tax_named, sums[i].to));

@@ -27,6 +27,7 @@ struct account_period {
         uint64_t present;
         int64_t start_ms, end_ms, energy_mwh;
         int32_t state; /* PERIOD_… */
+        int32_t overstay;
 };
 
 struct account {
@@ -34,7 +35,7 @@ struct account {
         bb_str currency;
         struct amount total;
         int64_t payable_minor;
-        struct amount fixed, energy, time, parking, reservation;
+        struct amount fixed, energy, time, parking, reservation, overstay;
         int64_t energy_mwh, time_ms, parking_ms, reservation_ms;
         struct bb_array lines;   /* of struct account_line */
         struct bb_array periods; /* of struct account_period */

@@ -7,23 +7,6 @@
 static const char *const missing_vat_names[] = {"none", "unknown", NULL}; /* VAT_MISSING_… */
 static const char *const vat_role_names[] = {"consumer", "business", "reverse_charge", "reseller", NULL};
 
-static const char *const at_limit_names[] = {"stop", "throttle", "notify", NULL}; /* AT_LIMIT_… */
-#define LIMIT(member_, name_, kind_, ...) FIELD(contract_limits, member_, name_, kind_, ##__VA_ARGS__)
-static const struct bb_field limit_fields[] = {
-        LIMIT(duration_ms, "duration_s", BB_T_DECIMAL, .scale = 3, .min = 1000, .max = 31622400000),
-        LIMIT(energy_mwh, "energy_kwh", BB_T_DECIMAL, .scale = 6, .min = 1, .max = 1000000000000),
-        LIMIT(amount_minor, "amount_minor", BB_T_INT, .min = 1, .max = 1000000000000,
-              .about = "With tax, in the currency's smallest unit."),
-        LIMIT(idle_ms, "idle_s", BB_T_DECIMAL, .scale = 3, .min = 1000, .max = 31622400000,
-              .about = "Connected while the vehicle asks for no power, all such times of a session together."),
-        LIMIT(warn_percent, "warn_percent", BB_T_INT, .min = 1, .max = 100, .fallback = "90",
-              .about = "Of a limit, at which session.limit_near is told."),
-        LIMIT(at_limit, "at_limit", BB_T_ENUM, .values = at_limit_names, .fallback = "stop",
-              .about = "stop: the session is ended; throttle: it gets no more power; notify: session.limit_reached is "
-                       "told."),
-};
-static BB_SHAPE(SessionLimits, contract_limits, 0, "How far a session may go.", limit_fields);
-
 #define TERM(member_, name_, kind_, ...) FIELD(contract, member_, name_, kind_, ##__VA_ARGS__)
 static const struct bb_field contract_fields[] = {
         TERM(id, "id", BB_T_STR, .min = 1, .max = 36),

@@ -38,13 +38,17 @@ enum {
 
 /* How far a session may go, and what happens then. */
 enum { LIMIT_DURATION = 0, LIMIT_ENERGY = 1, LIMIT_AMOUNT = 2, LIMIT_IDLE = 3, LIMIT_KINDS = 4 };
-enum { AT_LIMIT_STOP = 0, AT_LIMIT_THROTTLE = 1, AT_LIMIT_NOTIFY = 2 };
+enum { AT_LIMIT_STOP = 0, AT_LIMIT_THROTTLE = 1, AT_LIMIT_NOTIFY = 2, AT_LIMIT_FEE = 3 };
 struct contract_limits {
         uint64_t present;
         int64_t duration_ms, energy_mwh, amount_minor, idle_ms; /* 0: none */
         int64_t warn_percent;
-        int32_t at_limit;
+        int32_t at_limit;                 /* AT_LIMIT_… */
+        int64_t throttle_ma, throttle_mw; /* AT_LIMIT_THROTTLE: what is left; at most one of them */
+        int64_t fee_micro, fee_vat;       /* AT_LIMIT_FEE: per hour */
 };
+enum { LIMITS_THROTTLE_A = 6, LIMITS_THROTTLE_W, LIMITS_FEE, LIMITS_FEE_VAT }; /* of the shape's fields */
+extern const struct bb_shape SessionLimits BB_HIDDEN;
 
 struct contract {
         uint64_t present;
@@ -99,6 +103,14 @@ struct stored_contract {
 BB_AWAIT bb_err contract_load(bb_str id, int64_t version, struct stored_contract *ret);
 /* The terms of a contract for the engine. */
 struct price_policy contract_policy(const struct contract *);
+
+/* --- contract_limits.c --- */
+/* BB_E_INVALID: what does not go together; *ret_member and *ret_fault say which and why. */
+bb_err contract_limits_check(const struct contract_limits *, const char **ret_member, const char **ret_fault);
+/* "stop" … */
+bb_str contract_at_limit_name(int32_t at_limit);
+/* The fee of a session beyond its limit, in the task's memory; NULL: none. */
+const struct price_fee *contract_fee(const struct contract *);
 
 /* --- contract_find.c --- */
 /* What is known of a session for the choice of its contract. */

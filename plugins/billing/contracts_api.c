@@ -43,6 +43,7 @@ static bb_err check_rules(const struct contract *c, bb_response *res, struct con
 
 static BB_AWAIT bb_err check_contract(bb_response *res, const struct contract *c, struct contract_rule *ret_rules)
 {
+        const char *member, *fault;
         struct stored_tariff tariff;
         bb_err err;
 
@@ -51,6 +52,8 @@ static BB_AWAIT bb_err check_contract(bb_response *res, const struct contract *c
                 return refuse(res, BB_STR("/valid_until"), "must be after valid_from");
         if (c->max_price != NULL && !BB_PRESENT(c->max_price, OCPI_BEFORE_TAXES))
                 return refuse(res, BB_STR("/max_price"), "before_taxes is missing");
+        if (c->limits != NULL && contract_limits_check(c->limits, &member, &fault) < 0)
+                return refuse(res, bb_print("/limits/%s", member), fault);
         err = tariff_load(c->tariff_id, 0, &tariff);
         if (err == BB_E_NOT_FOUND)
                 return refuse(res, BB_STR("/tariff_id"), "there is no such tariff");

@@ -83,7 +83,7 @@ BB_AWAIT bb_err limit_act(const struct limit *l, int32_t *ret_done)
         bb_err err;
 
         *ret_done = 1;
-        if (l->at_limit == AT_LIMIT_NOTIFY)
+        if (l->at_limit == AT_LIMIT_NOTIFY || l->at_limit == AT_LIMIT_FEE) /* the fee is the engine's */
                 return BB_OK;
         TRY(driver_name(l->station_id, &driver));
         if (l->at_limit == AT_LIMIT_THROTTLE && send_profile(driver, l, 0, l->keeps_milli))

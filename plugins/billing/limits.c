@@ -6,6 +6,7 @@
 #include "limits.h"
 #include "session_price.h"
 
+#include <busbar/charging_profile.h>
 #include <stdlib.h>
 
 enum { LIMIT_ARMED = 0, LIMIT_WARNED = 1, LIMIT_REACHED = 2, LIMIT_OVER = 3 };
@@ -37,11 +38,13 @@ BB_AWAIT bb_err limits_arm(bb_str session_id, const struct contract_limits *limi
                 TRY(bb_db_query(
                         NULL,
                         "insert into billing.session_limit (session_id, kind, station_id, connector_id, transaction_id,"
-                        " most, warn_at, at_limit, next_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+                        " most, warn_at, at_limit, keeps_milli, keeps_unit, next_at)"
+                        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
                         " on conflict (tenant_id, session_id, kind, source) do nothing",
                         BB_UUID(session_id), BB_INT(kind), BB_TEXT(s.station_id), BB_INT(s.connector_id),
                         BB_INT(s.transaction_id), BB_INT(most), BB_INT(warn_at), BB_INT(limits->at_limit),
-                        BB_TIME(bb_now_ms())));
+                        BB_INT(limits->throttle_ma + limits->throttle_mw),
+                        BB_INT(limits->throttle_mw > 0 ? BB_RATE_WATTS : BB_RATE_AMPERES), BB_TIME(bb_now_ms())));
         }
         return BB_OK;
 }
@@ -119,6 +122,7 @@ static BB_AWAIT bb_err advance(const struct limit *l, int64_t state, int64_t use
         bb_json_set_str(payload, "kind", bb_cstr(kind_names[l->kind]));
         bb_json_set_int(payload, "most", l->most);
         bb_json_set_int(payload, "used", used);
+        bb_json_set_str(payload, "at_limit", contract_at_limit_name((int32_t)l->at_limit));
         const struct bb_stmt stmts[] = {
                 {.sql = "update billing.session_limit set state = $4, next_at = $5,"
                         " warned_at = case when $4 = 1 then $6 else warned_at end,"
@@ -169,8 +173,9 @@ static BB_AWAIT bb_err act(const struct limit *l)
 /* Once, and whether it can or not. */
 static BB_AWAIT bb_err tell_station(const struct limit *l, const struct bb_session *s)
 {
-        if (l->told || l->kind != LIMIT_DURATION || l->at_limit == AT_LIMIT_NOTIFY ||
-            s->started_ms + l->most <= bb_now_ms())
+        int32_t acts = l->at_limit == AT_LIMIT_STOP || l->at_limit == AT_LIMIT_THROTTLE;
+
+        if (l->told || l->kind != LIMIT_DURATION || !acts || s->started_ms + l->most <= bb_now_ms())
                 return BB_OK;
         TRY(bb_db_query(NULL,
                         "update billing.session_limit set told = true"

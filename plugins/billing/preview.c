@@ -3,17 +3,17 @@
  * POST /v1/prices/preview: a session that could be, priced as a real one would be, and the prices in the order in which
  * they have to be displayed (AFIR, Regulation (EU) 2023/1804, Article 5(4)): per kWh, per minute, per session, other.
  */
-#include "billing.h"
+#include "contract.h"
 #include "split.h"
 
 struct preview_request {
         uint64_t present;
         struct ocpi_tariff *tariff;
-        bb_str tariff_id, time_zone;
+        bb_str tariff_id, contract_id, time_zone;
         int32_t version;
         int64_t start_ms, energy_mwh, duration_ms, parking_ms, power_w;
 };
-enum { P_TARIFF, P_TARIFF_ID, P_VERSION, P_TIME_ZONE, P_START, P_ENERGY, P_DURATION, P_PARKING, P_POWER };
+enum { P_TARIFF, P_TARIFF_ID, P_VERSION, P_TIME_ZONE, P_START, P_ENERGY, P_DURATION, P_PARKING, P_POWER, P_CONTRACT };
 static const struct bb_field request_fields[] = {
         [P_TARIFF] = FIELD(preview_request, tariff, "tariff", BB_T_OBJECT, .flags = BB_PTR, .shape = &OcpiForeignTariff,
                            .about = "The tariff itself; or name a saved one."),
@@ -29,6 +29,9 @@ static const struct bb_field request_fields[] = {
                             .about = "Connected after the vehicle is full."),
         [P_POWER] = FIELD(preview_request, power_w, "power_kw", BB_T_DECIMAL, .scale = 3, .max = 10000000,
                           .about = "Of energy, charging time and power two are enough."),
+        [P_CONTRACT] = FIELD(preview_request, contract_id, "contract_id", BB_T_STR, .min = 1, .max = 36,
+                             .about = "Instead of a tariff: the contract's own, on its terms, with its fee beyond a "
+                                      "limit."),
 };
 BB_SHAPE(PreviewRequest, preview_request, 0, "A session that could be.", request_fields);
 
@@ -84,6 +87,28 @@ static bb_err complete(struct preview_request *r, bb_response *res)
         return BB_OK;
 }
 
+/* The contract's tariff takes the place of one that is named. */
+static BB_AWAIT bb_err find_contract(struct preview_request *r, bb_response *res, struct price_policy *ret_policy,
+                                     const struct price_fee **ret_fee)
+{
+        struct stored_contract stored;
+        bb_err err;
+
+        *ret_policy = (struct price_policy){.missing_vat = VAT_MISSING_NONE};
+        if (r->contract_id.ptr == NULL)
+                return BB_OK;
+        if (r->tariff != NULL || r->tariff_id.ptr != NULL)
+                return missing(res, "/contract_id", "is one too many beside a tariff");
+        err = contract_load(r->contract_id, 0, &stored);
+        if (err == BB_E_NOT_FOUND)
+                return missing(res, "/contract_id", "there is no such contract");
+        TRY(err);
+        r->tariff_id = stored.contract.tariff_id;
+        *ret_policy = contract_policy(&stored.contract);
+        *ret_fee = contract_fee(&stored.contract);
+        return BB_OK;
+}
+
 static BB_AWAIT bb_err find_tariff(struct preview_request *r, bb_response *res, struct tariff *ret)
 {
         struct ocpi_remarks remarks = {.count = 0};
@@ -95,7 +120,7 @@ static BB_AWAIT bb_err find_tariff(struct preview_request *r, bb_response *res, 
         if (r->tariff != NULL)
                 return tariff_of_request(res, r->tariff, r->version, BB_STR("/tariff"), ret, &remarks);
         if (r->tariff_id.ptr == NULL)
-                return missing(res, "/tariff", "or tariff_id is required");
+                return missing(res, "/tariff", "or tariff_id or contract_id is required");
         err = tariff_load(r->tariff_id, 0, &stored);
         if (err == BB_E_NOT_FOUND)
                 return missing(res, "/tariff_id", "there is no such tariff");
@@ -162,8 +187,8 @@ static bb_err display_prices(const struct price_session *s, const struct preview
 
 BB_AWAIT bb_err preview_make(bb_request *req, bb_response *res)
 {
-        static const struct price_policy policy = {.missing_vat = VAT_MISSING_NONE};
         struct preview_request r;
+        struct price_policy policy;
         struct preview preview = {.present = ~0ull};
         struct price_period stretches[2], *periods;
         struct price_session session = {.periods = stretches, .offset_s = zone_offset_s};
@@ -174,6 +199,7 @@ BB_AWAIT bb_err preview_make(bb_request *req, bb_response *res)
         TRY(bb_request_decode(req, &PreviewRequest, &r, res));
         TRY(complete(&r, res));
         TRY(zone_of_request(res, r.time_zone, &zone));
+        TRY(find_contract(&r, res, &policy, &session.fee));
         TRY(find_tariff(&r, res, &tariff));
         stretches[0] = (struct price_period){.start_ms = r.start_ms,
                                              .end_ms = r.start_ms + r.duration_ms,

@@ -21,7 +21,15 @@ struct pricing {
         int32_t has_begun;
         int32_t flat_done[3]; /* by FOR_… */
         int64_t free_left_mwh;
+        int32_t overstays;
 };
+
+int32_t price_fee_is_due(const struct price_fee *fee, const struct price_progress *p)
+{
+        return (fee->duration_ms > 0 && p->duration_ms >= fee->duration_ms) ||
+               (fee->idle_ms > 0 && p->idle_ms >= fee->idle_ms) ||
+               (fee->energy_mwh > 0 && p->energy_mwh >= fee->energy_mwh);
+}
 
 static struct price_line *line_of(struct pricing *p, const struct component *c, const struct element *e)
 {
@@ -104,6 +112,32 @@ static bb_err consume_reserved(struct pricing *p, const struct price_period *per
         return found ? BB_OK : consume(p, DIM_TIME, STEP_RESERVATION, period->time_ms, NULL);
 }
 
+/* Once due it stays so, whatever the vehicle does then. */
+static bb_err consume_overstay(struct pricing *p, const struct price_period *period)
+{
+        const struct price_fee *fee = p->session->fee;
+        struct price_account *a = p->account;
+        struct price_line *line = NULL;
+
+        if (fee == NULL)
+                return BB_OK;
+        p->overstays |= price_fee_is_due(fee, &(struct price_progress){.duration_ms = p->moment.duration_ms,
+                                                                       .idle_ms = a->parking_ms,
+                                                                       .energy_mwh = a->energy_mwh});
+        if (!p->overstays || period->time_ms == 0)
+                return BB_OK;
+        for (size_t i = 0; i < a->line_count; i++) {
+                if (a->lines[i].kind == LINE_OVERSTAY)
+                        line = &a->lines[i];
+        }
+        if (line == NULL) {
+                line = &a->lines[a->line_count++];
+                *line = (struct price_line){
+                        .kind = LINE_OVERSTAY, .has_tax = fee->component.has_vat, .component = &fee->component};
+        }
+        return __builtin_add_overflow(line->quantity, period->time_ms, &line->quantity) ? BB_E_LIMIT : BB_OK;
+}
+
 static bb_err consume_charging(struct pricing *p, const struct price_period *period)
 {
         int64_t duration_ms = period->end_ms - period->start_ms;
@@ -111,6 +145,7 @@ static bb_err consume_charging(struct pricing *p, const struct price_period *per
 
         p->moment.reservation = FOR_SESSION;
         consume_flat(p);
+        TRY(consume_overstay(p, period));
         TRY(consume(p, DIM_ENERGY, STEP_ENERGY, period->energy_mwh, NULL));
         a->time_ms += duration_ms;
         if (period->state != PERIOD_PARKING)
@@ -204,6 +239,8 @@ static struct price_sum *sum_of(struct price_account *a, const struct price_line
                 return &a->time;
         case LINE_PARKING:
                 return &a->parking;
+        case LINE_OVERSTAY:
+                return &a->overstay;
         default:
                 return line->parking ? &a->parking : &a->fixed;
         }

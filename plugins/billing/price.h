@@ -22,11 +22,24 @@ struct price_period {
         int64_t time_ms;    /* to be paid for; its length, but for a CDR that says otherwise */
         int64_t energy_mwh; /* may be negative: discharged */
         struct band current_ma, power_w;
-        int32_t state; /* PERIOD_… */
+        int32_t state;    /* PERIOD_… */
+        int32_t overstay; /* by price_split: the fee is due */
 };
+
+/* A contract's fee by time, from the moment on at which the session reaches one of these; 0: no such limit. */
+struct price_fee {
+        struct component component; /* DIM_TIME */
+        int64_t duration_ms, idle_ms, energy_mwh;
+};
+/* Of a session at the start of a period, without its reservation. */
+struct price_progress {
+        int64_t duration_ms, idle_ms, energy_mwh;
+};
+int32_t price_fee_is_due(const struct price_fee *, const struct price_progress *);
 
 struct price_session {
         const struct tariff *tariff;
+        const struct price_fee *fee; /* NULL: none */
         const struct price_period *periods;
         size_t period_count;
         int32_t (*offset_s)(const void *zone, int64_t at_ms); /* of the location's local time; NULL: UTC */
@@ -52,10 +65,11 @@ enum {
         LINE_TIME = DIM_TIME,
         LINE_PARKING = DIM_PARKING,
         LINE_FLAT = DIM_FLAT,
-        LINE_MINIMUM = 4, /* what is missing to the tariff's min_price */
-        LINE_MAXIMUM = 5, /* what is beyond its max_price, or the contract's; negative */
-        LINE_FREE = 6,    /* energy that the contract gives away, by the price it would have had; negative */
-        LINE_DISCOUNT = 7 /* the contract's; negative, a surcharge positive */
+        LINE_MINIMUM = 4,  /* what is missing to the tariff's min_price */
+        LINE_MAXIMUM = 5,  /* what is beyond its max_price, or the contract's; negative */
+        LINE_FREE = 6,     /* energy that the contract gives away, by the price it would have had; negative */
+        LINE_DISCOUNT = 7, /* the contract's; negative, a surcharge positive */
+        LINE_OVERSTAY = 8  /* the contract's fee */
 };
 
 struct price_line {
@@ -78,15 +92,15 @@ struct price_sum {
 struct price_account {
         struct price_line *lines; /* the caller's, PRICE_LINES(tariff) of them; in the order of their first use */
         size_t line_count;
-        struct price_sum total, fixed, energy, time, parking,
-                reservation; /* DISCOUNT, MINIMUM and MAXIMUM: in total only */
+        struct price_sum total, fixed, energy, time, parking, reservation,
+                overstay; /* DISCOUNT, MINIMUM and MAXIMUM: in total only */
         int64_t energy_mwh, time_ms, parking_ms,
                 reservation_ms; /* measured, without step_size; time includes parking */
         int32_t tax_known;      /* 0: a component in use names no VAT, and the policy is VAT_MISSING_UNKNOWN */
         int32_t tax_named;      /* some component in use names one */
 };
 
-#define PRICE_LINES(tariff) (2 * (tariff)->component_count + 4)
+#define PRICE_LINES(tariff) (2 * (tariff)->component_count + 5)
 
 /* BB_E_LIMIT: an amount or a quantity leaves the range. BB_E_INVALID: a period ends before it begins, or begins before
  * the end of the one before. */

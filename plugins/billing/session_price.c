@@ -177,6 +177,7 @@ static BB_AWAIT bb_err price(const struct bb_session *s, struct session_price *r
         } else {
                 TRY(contract_load(ret->contract_id, ret->contract_version, &contract));
                 policy = contract_policy(&contract.contract);
+                session.fee = contract_fee(&contract.contract);
         }
         TRY(bb_zone_open(bb_row_str(rows, 0, 2), &zone));
         TRY(tariff_load(ret->tariff_id, ret->tariff_version, &stored));

@@ -25,6 +25,8 @@ struct splitter {
         int64_t energy_mwh;                        /* before the stretch */
         int64_t began_ms;
         int32_t has_begun;
+        int64_t idle_ms; /* before the piece */
+        int32_t overstays;
         int32_t within;  /* not the first piece of its stretch */
         int32_t crosses; /* another component came into force within the stretch */
 };
@@ -52,6 +54,11 @@ static void cut_add(struct splitter *s, struct cut cut)
 static int32_t offset_at(const struct splitter *s, int64_t at_ms)
 {
         return s->session->offset_s != NULL ? s->session->offset_s(s->session->zone, at_ms) : 0;
+}
+
+static int32_t is_reserved(const struct price_period *p)
+{
+        return p->state == PERIOD_RESERVED || p->state == PERIOD_EXPIRED;
 }
 
 /* --- where to cut --- */
@@ -171,6 +178,21 @@ static void cut_by_use(struct splitter *s, const struct price_period *p)
         }
 }
 
+static void cut_by_fee(struct splitter *s, const struct price_period *p)
+{
+        const struct price_fee *fee = s->session->fee;
+
+        if (fee == NULL || s->overstays)
+                return;
+        if (fee->energy_mwh > 0)
+                cut_by_energy(s, p, fee->energy_mwh);
+        if (fee->duration_ms > 0)
+                cut_by_duration(s, p, fee->duration_ms);
+        if (p->state == PERIOD_PARKING && fee->idle_ms > s->idle_ms &&
+            fee->idle_ms - s->idle_ms < p->end_ms - p->start_ms)
+                cut_add(s, (struct cut){.at_ms = p->start_ms + fee->idle_ms - s->idle_ms});
+}
+
 static int by_time(const void *a, const void *b)
 {
         const struct cut *x = a, *y = b;
@@ -199,6 +221,19 @@ static void find_active(const struct splitter *s, const struct price_period *p, 
                 ret[d] = tariff_component(s->session->tariff, d, &m, &e);
 }
 
+static void progress(struct splitter *s, struct price_period *p, int64_t energy_before)
+{
+        struct price_progress now = {
+                .duration_ms = p->start_ms - s->began_ms, .idle_ms = s->idle_ms, .energy_mwh = energy_before};
+
+        if (s->session->fee == NULL || is_reserved(p))
+                return;
+        s->overstays |= price_fee_is_due(s->session->fee, &now);
+        p->overstay = s->overstays;
+        if (p->state == PERIOD_PARKING)
+                s->idle_ms += p->end_ms - p->start_ms;
+}
+
 /* Joined to the one before where the same components are in force. What was measured during a joined period is no
  * longer even, and needs no saying: it was the same to every restriction. */
 static bb_err emit(struct splitter *s, struct price_period *p, int64_t energy_before)
@@ -209,10 +244,11 @@ static bb_err emit(struct splitter *s, struct price_period *p, int64_t energy_be
         if (p->start_ms == p->end_ms && p->energy_mwh == 0 && s->count > 0)
                 return BB_OK;
         p->time_ms = p->end_ms - p->start_ms;
+        progress(s, p, energy_before);
         find_active(s, p, energy_before, active);
         s->crosses |= s->within && memcmp(active, s->active, sizeof(active)) != 0;
         s->within = 1;
-        if (last != NULL && last->state == p->state && last->end_ms == p->start_ms &&
+        if (last != NULL && last->state == p->state && last->overstay == p->overstay && last->end_ms == p->start_ms &&
             memcmp(active, s->active, sizeof(active)) == 0) {
                 last->end_ms = p->end_ms;
                 last->time_ms += p->time_ms;
@@ -262,7 +298,7 @@ static bb_err split_stretch(struct splitter *s, const struct price_period *given
 
         if (p.end_ms < p.start_ms)
                 return BB_E_INVALID;
-        if (p.state != PERIOD_RESERVED && p.state != PERIOD_EXPIRED && !s->has_begun) {
+        if (!is_reserved(&p) && !s->has_begun) {
                 s->has_begun = 1;
                 s->began_ms = p.start_ms;
         }
@@ -274,6 +310,7 @@ static bb_err split_stretch(struct splitter *s, const struct price_period *given
         s->within = s->crosses = 0;
         cut_by_time(s, &p);
         cut_by_use(s, &p);
+        cut_by_fee(s, &p);
         if (s->cut_count > 1)
                 qsort(s->cuts, s->cut_count, sizeof(*s->cuts), by_time);
         TRY(emit_pieces(s, &p));

@@ -25,7 +25,8 @@ before(async () => {
   const contract = (id, token, limits) => api('PUT', `/v1/contracts/${id}`, { name: id, tariff_id: 'night', limits, applies_to: [{ token_uid: token }] });
   for (const [id, token, limits] of [
     ['fleet', 'FLEET', { duration_s: 1800, warn_percent: 50 }], ['little', 'LITTLE', { energy_kwh: 5, at_limit: 'throttle' }],
-    ['coins', 'COINS', { amount_minor: 100 }], ['idle', 'IDLE', { idle_s: 600, warn_percent: 50 }], ['tell', 'TELL', { energy_kwh: 1, at_limit: 'notify' }]]) {
+    ['coins', 'COINS', { amount_minor: 100 }], ['idle', 'IDLE', { idle_s: 600, warn_percent: 50 }],
+    ['stay', 'STAY', { idle_s: 600, at_limit: 'fee', fee_per_hour: 6, fee_vat: 19 }], ['weak', 'WEAK', { energy_kwh: 2, at_limit: 'throttle', throttle_a: 6 }], ['tell', 'TELL', { energy_kwh: 1, at_limit: 'notify' }]]) {
     await api('PUT', `/v1/tokens/${token}`, { status: 'accepted' });
     const saved = await contract(id, token, limits);
     assert.equal(saved.status, 201, JSON.stringify(saved.body));
@@ -138,6 +139,55 @@ test('a vehicle that stays when it is full: all its idle time counts, our own pa
   await until('the session to end', async () => (await s.read()).state === 'ended', 60000);
   assert.equal((await s.read()).stop_reason, 'Remote');
   assert.deepEqual(reached('session.limit_reached'), [['idle', 'IDLE-1']]);
+});
+
+test('a vehicle that stays too long pays for it: so far, in the end and in the preview alike', async () => {
+  const s = await station('STAY-1', 10000);
+  const begin = now() - 2 * 3600000;
+  const state = (minutes, status) => s.client.call('StatusNotification', { connectorId: 1, errorCode: 'NoError', status, timestamp: iso(begin + minutes * 60000) });
+  await s.start('STAY', begin);
+  await state(0, 'Charging');
+  await s.tell(10000, begin + 3600000);
+  await state(60, 'SuspendedEV');
+  const overstay = (account) => account.lines.filter((l) => l.kind === 'OVERSTAY');
+  const running = await until('the fee', async () => { const p = await s.price(); return p?.account && overstay(p.account).length === 1 && p; });
+  const [line] = overstay(running.account);
+  assert.deepEqual([line.price, line.vat_percent, line.component], [6, 19, undefined]);
+  assert.ok(Math.abs(running.account.time_s - 4200 - line.time_s) < 0.0015, 'from the 70th minute on');
+  assert.deepEqual(running.account.overstay, line.amount);
+  assert.deepEqual(running.account.periods.slice(0, 3).map((p) => [p.state, p.start, p.overstay]), [
+    ['charging', iso(begin), undefined], ['parking', iso(begin + 3600000), undefined], ['parking', iso(begin + 4200000), true]]);
+  await until('the limit to be told', () => events('session.limit_reached').some(([, id]) => id === 'STAY-1'), 30000);
+  assert.equal((await s.read()).state, 'open');
+  assert.deepEqual(s.asked.filter(([method]) => method !== 'GetConfiguration'), []);
+  await s.client.call('StopTransaction', { transactionId: s.transaction, meterStop: 10000, timestamp: running.account.periods.at(-1).end });
+  const final = await until('the CDR\'s price', async () => { const p = await s.price(); return p?.final && p; });
+  assert.deepEqual(final.account.lines, running.account.lines);
+  assert.deepEqual(final.account.total, running.account.total);
+  const preview = (await api('POST', '/v1/prices/preview', { contract_id: 'stay', start: iso(begin), time_zone: 'Europe/Berlin', energy_kwh: 10, charging_s: 3600, parking_s: Math.round((final.account.time_s - 3600) * 1000) / 1000 })).body;
+  assert.deepEqual(preview.account.total, final.account.total);
+  assert.equal((await api('POST', '/v1/prices/preview', { contract_id: 'stay', energy_kwh: 10, power_kw: 11, parking_s: 600 })).body.account.overstay.excl_vat, 0);
+});
+
+test('a session can be left a little power at its limit', async () => {
+  const s = await station('WEAK-1', 3000);
+  await s.start('WEAK', now() - 600000);
+  await s.tell(3000);
+  const [, profile] = await until('the profile', () => s.asked.find(([method]) => method === 'SetChargingProfile'), 30000);
+  assert.deepEqual(profile.csChargingProfiles.chargingSchedule.chargingSchedulePeriod.map((p) => [p.startPeriod, p.limit]), [[0, 6]]);
+  assert.equal((await s.read()).state, 'open');
+});
+
+test('limits that cannot be meant are refused with their place', async () => {
+  for (const [limits, member] of [
+    [{ amount_minor: 100, at_limit: 'fee', fee_per_hour: 6 }, 'amount_minor'], [{ idle_s: 60, at_limit: 'fee' }, 'fee_per_hour'],
+    [{ idle_s: 60, fee_per_hour: 6 }, 'fee_per_hour'], [{ at_limit: 'fee', fee_per_hour: 6 }, 'at_limit'], [{ idle_s: 60, fee_vat: 19 }, 'fee_vat'],
+    [{ energy_kwh: 5, throttle_a: 6 }, 'throttle_a'], [{ energy_kwh: 5, at_limit: 'throttle', throttle_a: 6, throttle_w: 2000 }, 'throttle_w'],
+    [{ energy_kwh: 5, at_limit: 'throttle', throttle_a: 6.05 }, 'throttle_a'], [{ idle_s: 0 }, 'idle_s']]) {
+    const answer = await api('PUT', '/v1/contracts/bad', { name: 'bad', tariff_id: 'night', limits, applies_to: [{ token_uid: 'BAD' }] });
+    assert.equal(answer.status, 422, JSON.stringify([limits, answer.body]));
+    assert.deepEqual(answer.body.errors.map((e) => e.pointer), [`/limits/${member}`]);
+  }
 });
 
 test('a limit that falls due while the worker or the station is away is kept when they are back', async () => {

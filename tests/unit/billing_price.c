@@ -152,6 +152,24 @@ static size_t cut_finer(const struct price_period *from, size_t count, struct pr
 }
 
 static struct price_policy policy; /* terms of a contract, where a test sets them */
+static struct price_fee *fee;
+
+/* Per hour, from some use on. */
+static struct price_fee fee_by_chance(void)
+{
+        struct price_fee made = {.component = {.dimension = DIM_TIME,
+                                               .has_vat = (int32_t)chance(2),
+                                               .price_micro = 1 + chance(20000000)}};
+
+        made.component.vat = made.component.has_vat ? 10000 * chance(25) : 0;
+        if (chance(2))
+                made.duration_ms = 1000 * (1 + chance(20000));
+        if (chance(2))
+                made.idle_ms = 1000 * (1 + chance(5000));
+        if (chance(3) == 0)
+                made.energy_mwh = 1 + chance(40000000);
+        return made;
+}
 
 static int begin(void **state)
 {
@@ -171,7 +189,7 @@ static int end(void **state)
 static void account_of(const struct tariff *t, const struct price_period *p, size_t count, struct price_account *ret,
                        struct price_line *lines)
 {
-        struct price_session s = {.tariff = t, .periods = p, .period_count = count, .offset_s = berlin};
+        struct price_session s = {.tariff = t, .periods = p, .fee = fee, .period_count = count, .offset_s = berlin};
         struct price_period *periods;
 
         assert_int_equal(price_split(&s, &periods, &s.period_count), BB_OK);
@@ -187,6 +205,11 @@ static void assert_same_sum(const struct price_sum *a, const struct price_sum *b
         assert_true(a->tax == b->tax);
 }
 
+static money apart(money a, money b)
+{
+        return a < b ? b - a : a - b;
+}
+
 static void samples_do_not_change_the_price(void **state)
 {
         static struct price_period fine[STRETCHES * 20000];
@@ -194,13 +217,16 @@ static void samples_do_not_change_the_price(void **state)
         (void)state;
         for (int i = 0; i < ROUNDS / 10; i++) {
                 struct price_period coarse[STRETCHES];
-                struct price_line lines[2][2 * COMPONENTS + 4];
+                struct price_line lines[2][2 * COMPONENTS + 5];
                 struct price_account a[2];
                 struct made m;
+                struct price_fee made;
                 size_t count;
 
                 chance_state = (uint64_t)i;
                 make_tariff(&m);
+                made = fee_by_chance();
+                fee = &made;
                 count = make_session(coarse);
                 account_of(&m.tariff, coarse, count, &a[0], lines[0]);
                 account_of(&m.tariff, fine, cut_finer(coarse, count, fine), &a[1], lines[1]);
@@ -211,7 +237,61 @@ static void samples_do_not_change_the_price(void **state)
                 assert_int_equal(a[0].energy_mwh, a[1].energy_mwh);
                 assert_int_equal(a[0].time_ms, a[1].time_ms);
                 assert_int_equal(a[0].parking_ms, a[1].parking_ms);
+                /* Time and parking reach a limit at a moment that no sample moves; energy within its millisecond. */
+                if (made.energy_mwh == 0)
+                        assert_same_sum(&a[0].overstay, &a[1].overstay);
+                else
+                        assert_true(apart(a[0].overstay.net, a[1].overstay.net) <=
+                                    2 * (money)made.component.price_micro * MONEY_PER_MS);
         }
+        fee = NULL;
+}
+
+/* The fee begins when what came before has used the limit up, and then runs on. */
+static void a_fee_runs_from_its_limit_on(void **state)
+{
+        struct component c = {.dimension = DIM_TIME};
+        struct element e = {.first = 0, .count = 1};
+        struct tariff t = {
+                .currency = "EUR", .elements = &e, .element_count = 1, .components = &c, .component_count = 1};
+        struct price_period p[] = {
+                {.start_ms = BEGIN, .end_ms = BEGIN + HOUR, .energy_mwh = 10000000},
+                {.start_ms = BEGIN + HOUR, .end_ms = BEGIN + HOUR + 600000, .state = PERIOD_PARKING},
+                {.start_ms = BEGIN + HOUR + 600000, .end_ms = BEGIN + 2 * HOUR},
+                {.start_ms = BEGIN + 2 * HOUR, .end_ms = BEGIN + 3 * HOUR, .state = PERIOD_PARKING},
+                {.start_ms = BEGIN + 3 * HOUR, .end_ms = BEGIN + 4 * HOUR},
+        };
+        const struct {
+                struct price_fee fee;
+                int64_t overstay_ms;
+        } cases[] = {
+                {{.duration_ms = 90 * 60000}, 150 * 60000},
+                {{.idle_ms = 900000}, 2 * HOUR - 300000}, /* ten minutes, and five of the second time */
+                {{.idle_ms = 600000}, 170 * 60000},       /* exactly as long as the first time */
+                {{.idle_ms = 8000000}, 0},
+                {{.energy_mwh = 5000000}, 210 * 60000},
+                {{.energy_mwh = 3333333}, 4 * HOUR - 1199999},
+                {{.energy_mwh = 20000000}, 0},
+                {{.idle_ms = 900000, .energy_mwh = 5000000}, 210 * 60000}, /* whichever is first */
+        };
+        struct price_line lines[8];
+        struct price_account a;
+
+        (void)state;
+        for (size_t i = 0; i < BB_COUNT(cases); i++) {
+                struct price_fee made = cases[i].fee;
+                money expected;
+
+                made.component =
+                        (struct component){.dimension = DIM_TIME, .price_micro = 6000000, .has_vat = 1, .vat = 190000};
+                fee = &made;
+                account_of(&t, p, BB_COUNT(p), &a, lines);
+                assert_int_equal(money_of(6000000, cases[i].overstay_ms, MONEY_PER_MS, &expected), BB_OK);
+                assert_true(a.overstay.net == expected);
+                assert_true(a.overstay.tax == expected / 100 * 19);
+                assert_true(a.total.net == a.overstay.net);
+        }
+        fee = NULL;
 }
 
 static void the_lines_add_up_to_the_total(void **state)
@@ -219,13 +299,16 @@ static void the_lines_add_up_to_the_total(void **state)
         (void)state;
         for (int i = 0; i < ROUNDS; i++) {
                 struct price_period p[STRETCHES];
-                struct price_line lines[2 * COMPONENTS + 4];
+                struct price_line lines[2 * COMPONENTS + 5];
                 struct price_account a;
                 struct price_sum sum = {.net = 0}, parts = {.net = 0};
+                struct price_fee made;
                 struct made m;
 
                 chance_state = 77 + (uint64_t)i;
                 make_tariff(&m);
+                made = fee_by_chance();
+                fee = chance(2) ? &made : NULL;
                 policy = (struct price_policy){.free_energy_mwh = 1000000 * chance(30),
                                                .discount = 10000 * (chance(120) - 20),
                                                .most = {.has_net = (int32_t)chance(2), .net_micro = 20000000}};
@@ -239,11 +322,13 @@ static void the_lines_add_up_to_the_total(void **state)
                         parts.tax += lines[k].tax;
                 }
                 assert_same_sum(&sum, &a.total);
-                sum = (struct price_sum){
-                        .net = a.fixed.net + a.energy.net + a.time.net + a.parking.net + a.reservation.net,
-                        .tax = a.fixed.tax + a.energy.tax + a.time.tax + a.parking.tax + a.reservation.tax};
+                sum = (struct price_sum){.net = a.fixed.net + a.energy.net + a.time.net + a.parking.net +
+                                                a.reservation.net + a.overstay.net,
+                                         .tax = a.fixed.tax + a.energy.tax + a.time.tax + a.parking.tax +
+                                                a.reservation.tax + a.overstay.tax};
                 assert_same_sum(&sum, &parts);
         }
+        fee = NULL;
 }
 
 /* The first energy of a session is free in the order of its use, whatever it costs. */
@@ -283,7 +368,7 @@ static void limits_hold_with_and_without_tax(void **state)
         (void)state;
         for (int i = 0; i < ROUNDS; i++) {
                 struct price_period p[STRETCHES];
-                struct price_line lines[2 * COMPONENTS + 4];
+                struct price_line lines[2 * COMPONENTS + 5];
                 struct price_account a;
                 struct made m;
 
@@ -313,7 +398,7 @@ static void order_matters_only_where_elements_overlap(void **state)
                                    .components = components,
                                    .component_count = 4};
                 struct price_period p[STRETCHES];
-                struct price_line lines[2][2 * COMPONENTS + 4];
+                struct price_line lines[2][2 * COMPONENTS + 5];
                 struct price_account a[2];
                 int32_t edges[3] = {(int32_t)(1 + chance(400)), (int32_t)(500 + chance(400)),
                                     (int32_t)(1000 + chance(400))};
@@ -382,6 +467,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(samples_do_not_change_the_price),
+                cmocka_unit_test(a_fee_runs_from_its_limit_on),
                 cmocka_unit_test(the_lines_add_up_to_the_total),
                 cmocka_unit_test(limits_hold_with_and_without_tax),
                 cmocka_unit_test(what_a_contract_gives_is_a_line_of_its_own),
