@@ -12,7 +12,8 @@
 
 #define END_TRIES 30
 
-static int32_t running; /* in this process */
+static int32_t running; /* in this process, and what is being claimed */
+static int64_t turns;
 
 static const struct job_type *type_of(bb_str name)
 {
@@ -25,6 +26,48 @@ static const struct job_type *type_of(bb_str name)
         return NULL;
 }
 
+/* --- whose turn it is --- */
+
+static int may_start(const struct work *w)
+{
+        return w->jobs_running < pool.config.jobs_per_tenant && running < pool.config.jobs_per_process;
+}
+
+static int waits_for_turn(const struct work *w)
+{
+        return w->hungry && w->runs_jobs && !w->claiming && !w->stopping && may_start(w);
+}
+
+/* Tenants take turns: the one whose last job was begun longest ago comes first. */
+static struct work *next_in_turn(void)
+{
+        struct work *next = NULL;
+
+        LIST_EACH (item, &works) {
+                struct work *w = LIST_OF(struct work, link, item);
+
+                if (waits_for_turn(w) && (next == NULL || w->turn < next->turn))
+                        next = w;
+        }
+        return next;
+}
+
+static void pass_on(void)
+{
+        struct work *next = next_in_turn();
+
+        if (next != NULL)
+                nap_wake(&next->runner);
+}
+
+void jobs_wait(struct work *w)
+{
+        w->hungry = 1;
+        nap_wake(&w->runner);
+}
+
+/* --- one job --- */
+
 static void job_forget(bb_job *job)
 {
         struct work *w = job->work;
@@ -34,7 +77,7 @@ static void job_forget(bb_job *job)
         running--;
         job->magic = 0;
         arena_free(job->arena);
-        jobs_wake_all();
+        pass_on();
 }
 
 struct outcome {
@@ -140,6 +183,7 @@ static bb_err job_launch(struct work *w, const bb_rows *rows)
         }
         list_append(&w->jobs, &job->link);
         w->jobs_running++;
+        w->turn = ++turns;
         running++;
         return BB_OK;
 }
@@ -235,31 +279,43 @@ static BB_AWAIT bb_err keep_leases(struct work *w)
         return BB_OK;
 }
 
-static int may_start(const struct work *w)
+/* Counted before the wait: other tenants' runners claim meanwhile. */
+static BB_AWAIT bb_err claim_in_turn(struct work *w, bb_rows **ret_rows)
 {
-        return w->jobs_running < pool.config.jobs_per_tenant && running < pool.config.jobs_per_process;
+        bb_err err;
+
+        running++;
+        w->claiming = 1;
+        w->hungry = 0; /* until a job was found or is added, or the next poll */
+        pass_on();     /* there may be room for another one's */
+        err = claim(w, ret_rows);
+        w->claiming = 0;
+        running--;
+        TRY(err);
+        w->hungry |= bb_rows_count(*ret_rows) > 0;
+        return BB_OK;
 }
 
-static BB_AWAIT bb_err start_what_waits(struct work *w, int *ret_started)
+static BB_AWAIT bb_err start_in_turn(struct work *w, int *ret_started)
 {
         bb_rows *rows = NULL;
 
-        while (may_start(w)) {
-                /* Counted before the wait: other tenants' runners claim meanwhile. */
-                bb_err err;
-
-                running++;
-                w->claiming = 1;
-                err = claim(w, &rows);
-                w->claiming = 0;
-                running--;
-                TRY(err);
+        while (next_in_turn() == w) {
+                TRY(claim_in_turn(w, &rows));
                 if (bb_rows_count(rows) == 0)
-                        return BB_OK;
+                        continue; /* one may have been added meanwhile */
                 TRY(job_launch(w, rows));
                 *ret_started = 1;
         }
         return BB_OK;
+}
+
+static BB_AWAIT bb_err start_what_waits(struct work *w, int *ret_started)
+{
+        bb_err err = start_in_turn(w, ret_started);
+
+        pass_on();
+        return err;
 }
 
 static BB_AWAIT bb_err runner_round(struct work *w, int64_t *kept_ms, int *ret_started)
@@ -278,7 +334,7 @@ static void runner_task(void *arg)
 {
         struct work *w = arg;
         struct arena *own = arena_new("jobs"), *before = arena_current;
-        int64_t kept_ms = time_mono_ms(), idle = pool.config.poll_ms, most;
+        int64_t kept_ms = time_mono_ms(), idle = pool.config.poll_ms, most, until;
         bb_err err = BB_OK;
 
         while (err != BB_E_CANCELED && !w->stopping) {
@@ -292,11 +348,15 @@ static void runner_task(void *arg)
                 most = w->jobs_running > 0 ? pool.config.lease_ms / 4 : pool.config.poll_idle_ms;
                 if (idle > most)
                         idle = most;
-                if (err != BB_E_CANCELED)
-                        err = nap(&w->runner, jittered(idle));
+                if (err == BB_E_CANCELED)
+                        break;
+                until = time_mono_ms() + jittered(idle);
+                err = nap(&w->runner, until - time_mono_ms());
+                w->hungry |= time_mono_ms() >= until; /* perhaps another node added one */
         }
         arena_free(own);
         w->runs_jobs = 0;
+        pass_on();
         work_task_ends(w);
 }
 
@@ -309,6 +369,7 @@ BB_AWAIT bb_err jobs_start(struct work *w)
                         "update core.job set lease_until = '-infinity' where state = 1"
                         " and split_part(owner, '/', 1) = $1 and owner <> $2",
                         BB_CTEXT(pool.config.node), BB_CTEXT(work_owner)));
+        w->hungry = 1;
         TRY(work_spawn(w, NULL, "db.jobs", 0, runner_task, w, &w->runner_id));
         w->runs_jobs = 1;
         return BB_OK;

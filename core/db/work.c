@@ -14,7 +14,7 @@
 #define CHUNK 5000 /* rows deleted at once */
 
 char *work_owner;
-static struct list works = {.next = &works, .prev = &works};
+struct list works = {.next = &works, .prev = &works};
 
 void work_open(void)
 {
@@ -72,17 +72,11 @@ void committed(const bb_tenant *tenant, int32_t flags)
         if (w == NULL)
                 return;
         if (flags & BB_STMT_JOB)
-                nap_wake(&w->runner);
+                jobs_wait(w);
         if (!(flags & BB_STMT_EVENT))
                 return;
         LIST_EACH (item, &w->subscribers)
                 nap_wake(&LIST_OF(struct subscriber, link, item)->nap);
-}
-
-void jobs_wake_all(void)
-{
-        LIST_EACH (item, &works)
-                nap_wake(&LIST_OF(struct work, link, item)->runner);
 }
 
 bb_err work_spawn(struct work *w, bb_plugin_ref *who, const char *name, int64_t timeout_ms, void (*fn)(void *),

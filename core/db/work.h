@@ -24,12 +24,13 @@ struct work {
         int32_t starting;
         int32_t runs_jobs;
         int32_t claiming; /* a claim is on the wire */
-        int32_t reserved;
-        int32_t tasks; /* that run and use this struct */
+        int32_t hungry;   /* a job may be waiting */
+        int32_t tasks;    /* that run and use this struct */
         struct task *stopper;
         struct list subscribers;
         struct list jobs; /* that run here */
         int32_t jobs_running;
+        int64_t turn; /* when a job of this tenant was last begun, counted in jobs of the process */
         struct nap runner;
         struct nap keeper;
         bb_task_id runner_id, keeper_id;
@@ -86,6 +87,7 @@ struct job_type {
 extern struct list subscriptions, job_types;
 
 /* work.c */
+extern struct list works;
 extern char *work_owner; /* "node/incarnation": in leases */
 void work_open(void);
 void work_close(void);
@@ -128,7 +130,7 @@ BB_AWAIT bb_err job_cancel(bb_str id);
 BB_AWAIT bb_err jobs_start(struct work *);
 void jobs_stop(struct work *);
 BB_AWAIT bb_err jobs_release(void);
-void jobs_wake_all(void);
+void jobs_wait(struct work *); /* a job was added */
 
 /* audit.c */
 struct bb_stmt audit_stmt(bb_str actor, const char *action, bb_str object, bb_str details_json);

@@ -4,6 +4,7 @@
  */
 #include "db_fixture.h"
 
+static struct bb_tenant west = {.magic = TENANT_MAGIC, .id = {"west", 4}, .name = {"West", 4}};
 static int running, most, runs;
 static int gate; /* jobs of type "gate" wait until it opens */
 
@@ -43,6 +44,16 @@ static bb_err work_echo(bb_job *job, bb_str params, void *state, bb_str *ret_res
         }
         *ret_result = bb_print("{\"echo\":%.*s}", BB_FMT(params));
         return BB_OK;
+}
+
+/* Who was begun, by the first letter of the tenant. */
+static char begun[128];
+
+static bb_err work_note(bb_job *job, bb_str params, void *state, bb_str *ret_result, bb_str *ret_error)
+{
+        (void)job, (void)params, (void)state, (void)ret_result, (void)ret_error;
+        begun[strlen(begun)] = bb_task_tenant()->id.ptr[0];
+        return bb_sleep(20);
 }
 
 static void do_start(void *arg)
@@ -191,6 +202,50 @@ static void limits_of_tenant_and_process(void **state)
                 wait_state(i < 4 ? &nord : &sued, jobs[i].id, BB_JOB_SUCCEEDED);
         assert_int_equal(most, 3);
         assert_int_equal(runs, 8);
+}
+
+static int count_of(const char *text, char c)
+{
+        int count = 0;
+
+        for (; *text != '\0'; text++)
+                count += *text == c;
+        return count;
+}
+
+/* Three at once, two of a tenant: who came first with many does not keep the others waiting. */
+static void tenants_take_turns(void **state)
+{
+        enum { ALL = 3, MANY = 20, FEW = 4 };
+        struct bb_tenant *others[] = {&sued, &west};
+        struct create last = {.type = NULL};
+        char until_last[sizeof(begun)];
+
+        (void)state;
+        in_task(&west, do_start, &west);
+        memset(begun, 0, sizeof(begun));
+        for (int i = 0; i < ALL; i++)
+                create(i == 0 ? &sued : &nord, "gate", NULL);
+        while (running < ALL)
+                loop_turn(50);
+        for (int i = 0; i < MANY; i++)
+                create(&nord, "note", NULL);
+        for (int i = 0; i < FEW; i++)
+                for (size_t t = 0; t < BB_COUNT(others); t++)
+                        last = create(others[t], "note", NULL);
+        assert_string_equal(begun, "");
+        gate = 1;
+        wait_state(&west, last.id, BB_JOB_SUCCEEDED);
+        assert_int_equal(count_of(begun, 'w'), FEW);
+        assert_int_equal(count_of(begun, 's'), FEW);
+        snprintf(until_last, sizeof(until_last), "%.*s", (int)(strrchr(begun, 'w') - begun), begun);
+        /* A turn each, give or take the order of the first. */
+        if (count_of(until_last, 'n') > FEW + 1)
+                fail_msg("%s", begun);
+        for (int i = 0; i < 400 && count_of(begun, 'n') < MANY; i++)
+                turn_for(20);
+        assert_int_equal(count_of(begun, 'n'), MANY);
+        in_task(&west, do_stop, &west);
 }
 
 static void progress_and_cancelling(void **state)
@@ -389,6 +444,7 @@ static int up(void **state)
         assert_int_equal(bb_job_type("gate", work_gate), BB_E_INVALID); /* the core itself has none */
         assert_int_equal(bb_db_->job_type(&plugin_a, "gate", work_gate), BB_OK);
         assert_int_equal(bb_db_->job_type(&plugin_a, "echo", work_echo), BB_OK);
+        assert_int_equal(bb_db_->job_type(&plugin_a, "note", work_note), BB_OK);
         assert_int_equal(bb_db_->job_type(&plugin_b, "echo", work_echo), BB_E_EXISTS);
         log_set_level(BB_ERROR + 1);
         return 0;
@@ -404,6 +460,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(results_and_errors_are_kept, start, stop),
                 cmocka_unit_test_setup_teardown(limits_of_tenant_and_process, start, stop),
+                cmocka_unit_test_setup_teardown(tenants_take_turns, start, stop),
                 cmocka_unit_test_setup_teardown(progress_and_cancelling, start, stop),
                 cmocka_unit_test_setup_teardown(lists_are_paged, start, stop),
                 cmocka_unit_test_setup_teardown(a_crash_runs_it_again, start, stop),
