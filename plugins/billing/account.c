@@ -112,8 +112,10 @@ static bb_err line_from(const struct tariff *t, const struct price_line *line, s
                 ret->component = component_path(t, line);
         ret->price_micro = c->price_micro;
         ret->vat = c->vat;
-        ret->present |=
-                (line->kind != LINE_OVERSTAY ? 1u << L_COMPONENT : 0) | 1u << L_PRICE | (c->has_vat ? 1u << L_VAT : 0);
+        ret->present |= (line->kind != LINE_OVERSTAY ? 1u << L_COMPONENT : 0) | (c->has_vat ? 1u << L_VAT : 0);
+        if (line->kind == LINE_DISCOUNT)
+                return BB_OK;
+        ret->present |= 1u << L_PRICE;
         if (line->kind == LINE_ENERGY || line->kind == LINE_FREE) {
                 ret->energy_mwh = line->quantity;
                 ret->energy_rounding_mwh = line->rounding;

@@ -50,12 +50,19 @@ struct contract_limits {
 enum { LIMITS_THROTTLE_A = 6, LIMITS_THROTTLE_W, LIMITS_FEE, LIMITS_FEE_VAT }; /* of the shape's fields */
 extern const struct bb_shape SessionLimits BB_HIDDEN;
 
+/* Off what one dimension costs, by DIM_…; negative: a surcharge. */
+struct contract_discounts {
+        uint64_t present;
+        int64_t off[DIM_COUNT]; /* millionths */
+};
+
 struct contract {
         uint64_t present;
         bb_str id, name, partner, tariff_id, vat_id;
         int64_t valid_from_ms, valid_until_ms;
         int64_t discount;        /* ten-thousandths of a percent, so millionths */
         int64_t free_energy_mwh; /* of each session */
+        struct contract_discounts *discounts;
         struct ocpi_limit *max_price;
         struct contract_limits *limits;
         int32_t missing_vat; /* VAT_MISSING_… */

@@ -234,6 +234,7 @@ static struct price_sum *sum_of(struct price_account *a, const struct price_line
                 return &a->reservation;
         switch (line->kind) {
         case LINE_ENERGY:
+        case LINE_FREE:
                 return &a->energy;
         case LINE_TIME:
                 return &a->time;
@@ -299,7 +300,29 @@ static bb_err give_back(const struct tariff *t, struct price_account *a)
                 line.rounding = line.free_mwh = 0;
                 line.net = line.tax = 0;
                 TRY(price_line(t, &line));
-                TRY(add_up(&a->energy, &line));
+                TRY(add_up(sum_of(a, &line), &line));
+                TRY(line_add(a, line));
+        }
+        return BB_OK;
+}
+
+/* What a contract takes off one dimension is told component by component, so that each part has its own tax. */
+static bb_err discount_dimensions(const struct price_policy *policy, struct price_account *a)
+{
+        size_t count = a->line_count;
+
+        for (size_t i = 0; i < count; i++) {
+                const struct price_line *of = &a->lines[i];
+                int32_t dimension = of->kind == LINE_FREE ? DIM_ENERGY : of->kind;
+                struct price_line line = *of;
+
+                if (dimension >= DIM_COUNT || policy->discounts[dimension] == 0)
+                        continue;
+                line.kind = LINE_DISCOUNT;
+                line.quantity = line.rounding = line.free_mwh = 0;
+                TRY(money_share(of->net, -policy->discounts[dimension], &line.net));
+                TRY(money_share(of->tax, -policy->discounts[dimension], &line.tax));
+                TRY(add_up(sum_of(a, of), &line));
                 TRY(line_add(a, line));
         }
         return BB_OK;
@@ -328,6 +351,7 @@ static bb_err sum_up(const struct price_session *s, const struct price_policy *p
                         a->tax_known = 0;
         }
         TRY(give_back(s->tariff, a));
+        TRY(discount_dimensions(policy, a));
         TRY(discount(a, policy->discount));
         TRY(clamp_line(a, &s->tariff->least, LINE_MINIMUM));
         TRY(clamp_line(a, &s->tariff->most, LINE_MAXIMUM));

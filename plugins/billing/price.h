@@ -57,6 +57,7 @@ struct price_policy {
         /* Terms of a contract: the first energy of a session that is free, what is taken off everything else
          * (millionths; negative: a surcharge), and the most that a session costs. */
         int64_t free_energy_mwh, discount;
+        int64_t discounts[DIM_COUNT]; /* the same, off what one dimension costs; `discount` is off what is left then */
         struct price_limit most;
 };
 
@@ -77,7 +78,7 @@ struct price_line {
         int32_t for_;                      /* FOR_…: session, reservation, expired reservation */
         int32_t parking;                   /* LINE_FLAT: a fee for parking */
         int32_t has_tax;                   /* 0: the component names no VAT */
-        const struct component *component; /* NULL: LINE_MINIMUM, LINE_MAXIMUM, LINE_DISCOUNT */
+        const struct component *component; /* NULL: of the whole (LINE_MINIMUM, LINE_MAXIMUM, LINE_DISCOUNT) */
         size_t element;                    /* its index in the tariff */
         int64_t quantity;                  /* mWh, ms, pieces */
         int64_t rounding;                  /* added by step_size, in the same unit */
@@ -93,14 +94,14 @@ struct price_account {
         struct price_line *lines; /* the caller's, PRICE_LINES(tariff) of them; in the order of their first use */
         size_t line_count;
         struct price_sum total, fixed, energy, time, parking, reservation,
-                overstay; /* DISCOUNT, MINIMUM and MAXIMUM: in total only */
+                overstay; /* what has no component (DISCOUNT, MINIMUM, MAXIMUM): in total only */
         int64_t energy_mwh, time_ms, parking_ms,
                 reservation_ms; /* measured, without step_size; time includes parking */
         int32_t tax_known;      /* 0: a component in use names no VAT, and the policy is VAT_MISSING_UNKNOWN */
         int32_t tax_named;      /* some component in use names one */
 };
 
-#define PRICE_LINES(tariff) (2 * (tariff)->component_count + 5)
+#define PRICE_LINES(tariff) (4 * (tariff)->component_count + 5)
 
 /* BB_E_LIMIT: an amount or a quantity leaves the range. BB_E_INVALID: a period ends before it begins, or begins before
  * the end of the one before. */

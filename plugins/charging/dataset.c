@@ -20,7 +20,7 @@
 
 static const char *const session_states[] = {"open", "ended", "review", "closed", NULL};
 static const char *const authorizations[] = {"accepted", "blocked", "expired", "invalid", "concurrent", NULL};
-static const char *const token_kinds[] = {"rfid", "app", "remote", NULL};
+static const char *const token_kinds[] = {"rfid", "app", "remote", "ad_hoc", "roaming", NULL}; /* BB_TOKEN_… */
 static const char *const token_states[] = {"accepted", "blocked", NULL};
 static const char *const admissions[] = {"admitted", "pending", "blocked", NULL};
 
@@ -112,6 +112,7 @@ static const struct bb_data_column token_columns[] = {
         COLUMN("label", "User", BB_DATA_TEXT, 30, "t.label", USUAL),
         COLUMN("parent_uid", "Parent token", BB_DATA_TEXT, 22, "t.parent_uid", USUAL),
         COLUMN("contract_id", "Contract", BB_DATA_TEXT, 22, "t.contract_id", USUAL),
+        COLUMN("partner", "Roaming partner", BB_DATA_TEXT, 16, "t.partner"),
         COLUMN("expires_at", "Expires", BB_DATA_TIME, 20, "t.expires_at", USUAL),
         COLUMN("max_open_sessions", "Sessions at once", BB_DATA_INT, 16, "t.max_open_sessions", USUAL,
                .about = "0: no limit."),
@@ -122,6 +123,8 @@ static const struct bb_data_filter token_filters[] = {
         FILTER("token", BB_T_STR, UID("t.uid_key")),
         FILTER("token_group", BB_T_STR, LOWER("t.parent_uid") " = " LOWER("$?"), .about = "The parent token."),
         FILTER("contract", BB_T_STR, "t.contract_id = $?"),
+        FILTER("partner", BB_T_STR, LOWER("t.partner") " = " LOWER("$?"),
+               .about = "The roaming partner that issued it."),
         FILTER("kind", BB_T_ENUM, "t.kind = $?", .values = token_kinds),
         FILTER("status", BB_T_ENUM, "t.status = $?", .values = token_states),
         FILTER("from", BB_T_TIME, "t.created_at >= $?", .about = "Created at this time or later."),

@@ -29,7 +29,7 @@ int main(void)
         struct price_session session = {
                 .tariff = &tariff, .periods = periods, .period_count = PERIODS, .offset_s = berlin};
         const struct price_policy policy = {.missing_vat = VAT_MISSING_NONE};
-        struct price_line lines[2 * ELEMENTS * PER_ELEMENT + 4];
+        struct price_line lines[4 * ELEMENTS * PER_ELEMENT + 5];
         struct price_account account = {.lines = lines};
         int64_t begin_us, took_us, cents, sum = 0;
 

@@ -39,6 +39,7 @@ test('what cannot be meant is refused with its place', async () => {
     [{ name: 'x', tariff_id: 'fleet', applies_to: [{ days: [] }] }, '/applies_to/0/days'],
     [{ name: 'x', tariff_id: 'fleet', applies_to: [{ days: ['MONDAY'], from_time: '08:00' }, { days: ['MONDAY', 'SUNDAY'], until_time: '08:01' }] }, '/applies_to/1'],
     [{ name: 'x', tariff_id: 'fleet', discount_percent: 101, applies_to: [{}] }, '/discount_percent'],
+    [{ name: 'x', tariff_id: 'fleet', discounts: { energy_percent: -100.5 }, applies_to: [{}] }, '/discounts/energy_percent'],
   ];
   for (const [body, pointer] of cases) {
     const answer = await api('PUT', '/v1/contracts/bad', body);
@@ -50,7 +51,7 @@ test('what cannot be meant is refused with its place', async () => {
 
 test('the most specific rule wins, and explain says why', async () => {
   assert.equal((await explain('token=FLEET1')).source, 'default_tariff');
-  const saved = await api('PUT', '/v1/contracts/acme', { name: 'ACME fleet', tariff_id: 'fleet', discount_percent: 10, free_energy_kwh: 2, applies_to: [{ contract_id: 'ACME' }] });
+  const saved = await api('PUT', '/v1/contracts/acme', { name: 'ACME fleet', tariff_id: 'fleet', discounts: { energy_percent: 10, parking_percent: -50 }, free_energy_kwh: 2, applies_to: [{ contract_id: 'ACME' }] });
   assert.equal(saved.status, 201, JSON.stringify(saved.body));
   assert.equal((await api('PUT', '/v1/contracts/depot', { name: 'Everybody at the depot', tariff_id: 'public', applies_to: [{ location_id: 'depot' }] })).status, 201);
   assert.equal((await api('PUT', '/v1/contracts/boss', { name: 'The boss', tariff_id: 'staff', applies_to: [{ token_uid: 'boss' }] })).status, 201);
@@ -155,7 +156,7 @@ test('a session keeps the terms with which it began, to the cent', async () => {
   });
   assert.deepEqual([price.contract_id, price.contract_version, price.tariff_id], ['acme', 1, 'fleet']);
   assert.deepEqual(price.account.lines.map((l) => [l.kind, l.energy_kwh, l.amount.excl_vat]),
-    [['ENERGY', 12, 3.6], ['FREE_ENERGY', -2, -0.6], ['DISCOUNT', undefined, -0.3]]);
+    [['ENERGY', 12, 3.6], ['FREE_ENERGY', -2, -0.6], ['DISCOUNT', undefined, -0.36], ['DISCOUNT', undefined, 0.06]]);
   assert.deepEqual(price.account.total, { excl_vat: 2.7, vat: 0.513, incl_vat: 3.213 });
   assert.equal(price.account.payable_minor, 321);
 });

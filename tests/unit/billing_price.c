@@ -37,7 +37,7 @@ static int32_t berlin(const void *zone, int64_t at_ms)
 
 /* --- tariffs by chance --- */
 
-enum { ELEMENTS = 8, COMPONENTS = 3 * ELEMENTS };
+enum { ELEMENTS = 8, COMPONENTS = 3 * ELEMENTS, LINES = 4 * COMPONENTS + 5 };
 struct made {
         struct tariff tariff;
         struct element elements[ELEMENTS];
@@ -217,7 +217,7 @@ static void samples_do_not_change_the_price(void **state)
         (void)state;
         for (int i = 0; i < ROUNDS / 10; i++) {
                 struct price_period coarse[STRETCHES];
-                struct price_line lines[2][2 * COMPONENTS + 5];
+                struct price_line lines[2][LINES];
                 struct price_account a[2];
                 struct made m;
                 struct price_fee made;
@@ -274,7 +274,7 @@ static void a_fee_runs_from_its_limit_on(void **state)
                 {{.energy_mwh = 20000000}, 0},
                 {{.idle_ms = 900000, .energy_mwh = 5000000}, 210 * 60000}, /* whichever is first */
         };
-        struct price_line lines[8];
+        struct price_line lines[LINES];
         struct price_account a;
 
         (void)state;
@@ -299,7 +299,7 @@ static void the_lines_add_up_to_the_total(void **state)
         (void)state;
         for (int i = 0; i < ROUNDS; i++) {
                 struct price_period p[STRETCHES];
-                struct price_line lines[2 * COMPONENTS + 5];
+                struct price_line lines[LINES];
                 struct price_account a;
                 struct price_sum sum = {.net = 0}, parts = {.net = 0};
                 struct price_fee made;
@@ -311,6 +311,8 @@ static void the_lines_add_up_to_the_total(void **state)
                 fee = chance(2) ? &made : NULL;
                 policy = (struct price_policy){.free_energy_mwh = 1000000 * chance(30),
                                                .discount = 10000 * (chance(120) - 20),
+                                               .discounts = {10000 * (chance(220) - 120), 10000 * chance(99),
+                                                             -777 * chance(1200), 333 * chance(3000)},
                                                .most = {.has_net = (int32_t)chance(2), .net_micro = 20000000}};
                 account_of(&m.tariff, p, make_session(p), &a, lines);
                 for (size_t k = 0; k < a.line_count; k++) {
@@ -331,6 +333,42 @@ static void the_lines_add_up_to_the_total(void **state)
         fee = NULL;
 }
 
+/* A tenth off energy, after the free part of it; half more for parking; each with the tax of its own component. */
+static void one_dimension_may_be_dearer_and_another_cheaper(void **state)
+{
+        struct component c[2] = {{.dimension = DIM_ENERGY, .price_micro = 500000, .has_vat = 1, .vat = 190000},
+                                 {.dimension = DIM_PARKING, .price_micro = 6000000, .has_vat = 1, .vat = 70000}};
+        struct element e = {.count = 2};
+        struct tariff t = {
+                .currency = "EUR", .elements = &e, .element_count = 1, .components = c, .component_count = 2};
+        struct price_period p[2] = {{.start_ms = BEGIN, .end_ms = BEGIN + HOUR, .energy_mwh = 12000000},
+                                    {.start_ms = BEGIN + HOUR, .end_ms = BEGIN + 2 * HOUR, .state = PERIOD_PARKING}};
+        static const int32_t kinds[] = {LINE_ENERGY,   LINE_PARKING,  LINE_FREE,
+                                        LINE_DISCOUNT, LINE_DISCOUNT, LINE_DISCOUNT};
+        struct price_line lines[LINES];
+        struct price_account a;
+        int64_t four;
+
+        (void)state;
+        tariff_ready(&e, 1, c);
+        policy = (struct price_policy){.free_energy_mwh = 2000000,
+                                       .discounts = {[DIM_ENERGY] = 100000, [DIM_PARKING] = -500000}};
+        account_of(&t, p, 2, &a, lines);
+        policy = (struct price_policy){.missing_vat = VAT_MISSING_NONE};
+        assert_int_equal(a.line_count, BB_COUNT(kinds));
+        for (size_t i = 0; i < BB_COUNT(kinds); i++)
+                assert_int_equal(lines[i].kind, kinds[i]);
+        assert_int_equal(money_round(a.energy.net, 4, &four), BB_OK);
+        assert_int_equal(four, 45000);
+        assert_int_equal(money_round(a.energy.tax, 4, &four), BB_OK);
+        assert_int_equal(four, 8550);
+        assert_int_equal(money_round(a.parking.net, 4, &four), BB_OK);
+        assert_int_equal(four, 90000);
+        assert_int_equal(money_round(a.parking.tax, 4, &four), BB_OK);
+        assert_int_equal(four, 6300);
+        assert_true(a.total.net == a.energy.net + a.parking.net);
+}
+
 /* The first energy of a session is free in the order of its use, whatever it costs. */
 static void what_a_contract_gives_is_a_line_of_its_own(void **state)
 {
@@ -340,7 +378,7 @@ static void what_a_contract_gives_is_a_line_of_its_own(void **state)
                                {.first = 1, .count = 1}};
         struct tariff t = {.currency = "EUR", .elements = e, .element_count = 2, .components = c, .component_count = 2};
         struct price_period p = {.start_ms = BEGIN, .end_ms = BEGIN + HOUR, .energy_mwh = 10000000};
-        struct price_line lines[8];
+        struct price_line lines[LINES];
         struct price_account a;
         int64_t cents;
 
@@ -368,7 +406,7 @@ static void limits_hold_with_and_without_tax(void **state)
         (void)state;
         for (int i = 0; i < ROUNDS; i++) {
                 struct price_period p[STRETCHES];
-                struct price_line lines[2 * COMPONENTS + 5];
+                struct price_line lines[LINES];
                 struct price_account a;
                 struct made m;
 
@@ -398,7 +436,7 @@ static void order_matters_only_where_elements_overlap(void **state)
                                    .components = components,
                                    .component_count = 4};
                 struct price_period p[STRETCHES];
-                struct price_line lines[2][2 * COMPONENTS + 5];
+                struct price_line lines[2][LINES];
                 struct price_account a[2];
                 int32_t edges[3] = {(int32_t)(1 + chance(400)), (int32_t)(500 + chance(400)),
                                     (int32_t)(1000 + chance(400))};
@@ -433,7 +471,7 @@ static void amounts_never_wrap(void **state)
                 .currency = "EUR", .elements = &e, .element_count = 1, .components = &c, .component_count = 1};
         struct price_period p = {.start_ms = BEGIN, .end_ms = BEGIN + HOUR, .energy_mwh = INT64_MAX};
         struct price_session s = {.tariff = &t, .periods = &p, .period_count = 1};
-        struct price_line lines[6];
+        struct price_line lines[LINES];
         struct price_account a = {.lines = lines};
         money sum = ((money)1 << 126);
         int64_t rounded;
@@ -471,6 +509,7 @@ int main(void)
                 cmocka_unit_test(the_lines_add_up_to_the_total),
                 cmocka_unit_test(limits_hold_with_and_without_tax),
                 cmocka_unit_test(what_a_contract_gives_is_a_line_of_its_own),
+                cmocka_unit_test(one_dimension_may_be_dearer_and_another_cheaper),
                 cmocka_unit_test(order_matters_only_where_elements_overlap),
                 cmocka_unit_test(amounts_never_wrap),
                 cmocka_unit_test(rounding_is_half_away_from_zero),

@@ -13,7 +13,7 @@
  * test-sources: plugins/charging/connector_status.c
  * test-sources: plugins/charging/domain.c plugins/charging/housekeeping.c plugins/charging/lease.c
  * test-sources: plugins/charging/limiter.c
- * test-sources: plugins/charging/location.c plugins/charging/measure.c
+ * test-sources: plugins/charging/dataset.c plugins/charging/location.c plugins/charging/measure.c
  * test-sources: plugins/charging/presence.c plugins/charging/reading.c
  * test-sources: plugins/charging/reservation.c plugins/charging/reservation_end.c
  * test-sources: plugins/charging/review.c plugins/charging/sample.c plugins/charging/session_cache.c
