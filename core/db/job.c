@@ -16,11 +16,12 @@
 struct list job_types = {.next = &job_types, .prev = &job_types};
 
 static const char info_sql[] = "select id, type, state, params::text, result::text, error, done, total, created_at, "
-                               "started_at, ended_at, attempts"
+                               "started_at, ended_at, attempts,"
+                               " (extract(epoch from now() - started_at) * 1000)::bigint"
                                " from core.job where id = $1";
 static const char list_sql[] =
         "select id, type, state, params::text, result::text, error, done, total, created_at, started_at, ended_at, "
-        "attempts"
+        "attempts, (extract(epoch from now() - started_at) * 1000)::bigint"
         " from core.job where ($1::text is null or type = $1) and ($2::uuid is null or (created_at, id) <"
         " (select j.created_at, j.id from core.job j where j.id = $2)) order by created_at desc, id desc limit $3";
 
@@ -66,6 +67,9 @@ BB_AWAIT bb_err job_progress(bb_job *job, int64_t done, int64_t total)
                 return BB_E_INVALID;
         if (job->cancel || job->lost)
                 return BB_E_CANCELED;
+        job->done = done;
+        job->total = total;
+        job_changed(job->id);
         if (job->written_ms != 0 && now - job->written_ms < PROGRESS_MS && (done < total || total == 0))
                 return task_check();
         job->written_ms = now;
@@ -84,6 +88,37 @@ BB_AWAIT bb_err job_progress(bb_job *job, int64_t done, int64_t total)
         return job->cancel || job->lost ? BB_E_CANCELED : BB_OK;
 }
 
+bb_job *job_here(const struct work *w, bb_str id)
+{
+        LIST_EACH (item, &w->jobs) {
+                bb_job *job = LIST_OF(bb_job, link, item);
+
+                if (bb_str_eq(job->id, id))
+                        return job;
+        }
+        return NULL;
+}
+
+/* What runs here knows better than its row. */
+static void add_news(struct bb_job_info *info)
+{
+        const struct work *w = work_of(task_tenant(task_current()));
+        const bb_job *job = w != NULL && info->state == BB_JOB_RUNNING ? job_here(w, info->id) : NULL;
+
+        if (job == NULL || job->done < info->done)
+                return;
+        info->done = job->done;
+        info->total = job->total;
+}
+
+/* As fast as until now. */
+static int64_t left_ms(const struct bb_job_info *info, int64_t ran_ms)
+{
+        if (info->state != BB_JOB_RUNNING || info->done <= 0 || info->total < info->done || ran_ms < 0)
+                return -1;
+        return (int64_t)((__int128)ran_ms * (info->total - info->done) / info->done);
+}
+
 static void fill_info(const bb_rows *rows, size_t i, struct bb_job_info *ret)
 {
         *ret = (struct bb_job_info){.size = sizeof(*ret),
@@ -99,6 +134,8 @@ static void fill_info(const bb_rows *rows, size_t i, struct bb_job_info *ret)
                                     .started_ms = bb_row_time(rows, i, 9, 0),
                                     .ended_ms = bb_row_time(rows, i, 10, 0),
                                     .attempts = (int32_t)bb_row_int(rows, i, 11, 0)};
+        add_news(ret);
+        ret->left_ms = left_ms(ret, bb_row_int(rows, i, 12, -1));
 }
 
 /* A malformed id is one that no job has. */
@@ -133,16 +170,12 @@ BB_AWAIT bb_err job_list(const char *type, bb_str before, size_t limit, struct b
 
 static void cancel_here(bb_str id)
 {
-        struct work *w = work_of(task_tenant(task_current()));
+        const struct work *w = work_of(task_tenant(task_current()));
+        bb_job *job = w != NULL ? job_here(w, id) : NULL;
 
-        if (w == NULL)
-                return;
-        LIST_EACH (item, &w->jobs) {
-                bb_job *job = LIST_OF(bb_job, link, item);
-
-                if (bb_str_eq(job->id, id))
-                        job->cancel = 1;
-        }
+        if (job != NULL)
+                job->cancel = 1;
+        job_changed(id);
 }
 
 /* One that waits ends at once, one that runs when it looks next. */

@@ -151,6 +151,7 @@ static void job_task(void *arg)
                bb_kv_int("ms", time_mono_ms() - start), bb_kv_err(err));
         if (!job->lost)
                 end_job(job, &o);
+        job_changed(job->id);
         job_forget(job);
         work_task_ends(w);
 }
@@ -185,6 +186,7 @@ static bb_err job_launch(struct work *w, const bb_rows *rows)
         w->jobs_running++;
         w->turn = ++turns;
         running++;
+        job_changed(job->id);
         return BB_OK;
 }
 
@@ -223,7 +225,7 @@ static BB_AWAIT bb_err claim(struct work *w, bb_rows **ret_rows)
                                 BB_INT(pool.config.job_attempts)),
                         BB_STMT("update core.job set state = 1, owner = $2, attempts = attempts + 1,"
                                 " lease_until = now() + $3 * interval '1 millisecond', started_at = "
-                                "coalesce(started_at, now())"
+                                "now(), done = 0, total = 0"
                                 " where id = (select id from core.job where type = any($1) and not cancel"
                                 "  and not_before <= now() and (state = 0 or (state = 1 and lease_until < now()))"
                                 "  order by created_at, id limit 1 for update skip locked)"
@@ -239,17 +241,6 @@ static BB_AWAIT bb_err end_cancelled(void)
 {
         return bb_db_query(NULL, "update core.job set state = 4, ended_at = now(), owner = null"
                                  " where state = 1 and cancel and lease_until < now()");
-}
-
-static bb_job *job_here(const struct work *w, bb_str id)
-{
-        LIST_EACH (item, &w->jobs) {
-                bb_job *job = LIST_OF(bb_job, link, item);
-
-                if (bb_str_eq(job->id, id))
-                        return job;
-        }
-        return NULL;
 }
 
 /* Keeps the leases of what runs here, and learns what was cancelled, or taken over by another node since. */

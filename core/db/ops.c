@@ -44,6 +44,7 @@ const struct bb_db_ops db_ops = {.size = sizeof(struct bb_db_ops),
                                  .dead_letter_replay = dead_letter_replay,
                                  .event_list_stmt = event_list_stmt,
                                  .months = months_register,
-                                 .copy = db_copy};
+                                 .copy = db_copy,
+                                 .job_wait = job_wait};
 
 const struct bb_db_ops *bb_db_ = &db_ops;

@@ -65,6 +65,7 @@ struct bb_job {
         bb_str id, type, params;
         int32_t attempts;
         int64_t written_ms;
+        int64_t done, total; /* newer than what is written */
         bb_task_id task_id;
         bb_plugin_ref *who;
         bb_err (*run)(bb_job *, bb_str, void *, bb_str *, bb_str *);
@@ -127,6 +128,13 @@ bb_str job_id(const bb_job *);
 BB_AWAIT bb_err job_get(bb_str id, struct bb_job_info *ret);
 BB_AWAIT bb_err job_list(const char *type, bb_str before, size_t limit, struct bb_job_info **ret, size_t *ret_count);
 BB_AWAIT bb_err job_cancel(bb_str id);
+bb_job *job_here(const struct work *, bb_str id); /* that runs in this process; NULL: none */
+
+/* job_wait.c */
+BB_AWAIT bb_err job_wait(bb_str id, const struct bb_job_info *seen, int64_t timeout_ms, struct bb_job_info *ret);
+void job_changed(bb_str id); /* wakes who waits for it */
+
+/* job_run.c, what runs them */
 BB_AWAIT bb_err jobs_start(struct work *);
 void jobs_stop(struct work *);
 BB_AWAIT bb_err jobs_release(void);

@@ -864,6 +864,7 @@ AT(bb_job_info, created_ms, 104, int64_t);
 AT(bb_job_info, started_ms, 112, int64_t);
 AT(bb_job_info, ended_ms, 120, int64_t);
 AT(bb_job_info, attempts, 128, int32_t);
+AT(bb_job_info, left_ms, 136, int64_t);
 
 EXACTLY(bb_copy, 72);
 AT(bb_copy, size, 0, uint32_t);
@@ -873,7 +874,7 @@ AT(bb_copy, timeout_ms, 16, int64_t);
 AT(bb_copy, row, 24, bb_err (*)(const char *data, size_t len, void *arg));
 AT(bb_copy, arg, 32, void *);
 
-AT_LEAST(bb_db_ops, 280);
+AT_LEAST(bb_db_ops, 288);
 AT(bb_db_ops, size, 0, uint32_t);
 AT(bb_db_ops, run, 8, bb_err (*)(const struct bb_stmt *stmts, size_t count, bb_rows **ret_rows));
 AT(bb_db_ops, begin, 16, bb_err (*)(bb_tx **ret_tx));
@@ -909,6 +910,7 @@ AT(bb_db_ops, audit_list, 248, bb_err (*)(bb_str object, int64_t before, size_t 
 AT(bb_db_ops, event_list_stmt, 256, struct bb_stmt (*)(const struct bb_new_event *, size_t count));
 AT(bb_db_ops, months, 264, bb_err (*)(bb_plugin_ref *who, const char *table));
 AT(bb_db_ops, copy, 272, bb_err (*)(const struct bb_copy *));
+AT(bb_db_ops, job_wait, 280, bb_err (*)(bb_str id, const struct bb_job_info *seen, int64_t timeout_ms, struct bb_job_info *ret));
 
 IS(BB_ROUTE_WEBSOCKET, 1);
 IS(BB_ROUTE_IDEMPOTENT, 2);

@@ -276,6 +276,11 @@ static bb_err job_get(bb_str id, struct bb_job_info *ret)
         (void)id, (void)ret;
         return BB_E_UNSUPPORTED;
 }
+static bb_err job_wait(bb_str id, const struct bb_job_info *seen, int64_t timeout_ms, struct bb_job_info *ret)
+{
+        (void)seen, (void)timeout_ms;
+        return job_get(id, ret);
+}
 static bb_err job_list(const char *type, bb_str before, size_t limit, struct bb_job_info **ret, size_t *ret_count)
 {
         (void)type, (void)before, (void)limit, (void)ret, (void)ret_count;
@@ -331,7 +336,8 @@ const struct bb_db_ops testkit_db_ops = {.size = sizeof(testkit_db_ops),
                                          .dead_letter_replay = by_id,
                                          .audit_list = audit_list,
                                          .months = months,
-                                         .copy = copy};
+                                         .copy = copy,
+                                         .job_wait = job_wait};
 const struct bb_db_ops *bb_db_ = &testkit_db_ops;
 
 size_t testkit_statements(const char *fragment)

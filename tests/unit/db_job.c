@@ -11,6 +11,7 @@ static int gate; /* jobs of type "gate" wait until it opens */
 static bb_err work_gate(bb_job *job, bb_str params, void *state, bb_str *ret_result, bb_str *ret_error)
 {
         bb_err err = BB_OK;
+        int steps = 0;
 
         (void)params, (void)ret_error;
         assert_ptr_equal(state, bb_task_tenant());
@@ -20,7 +21,7 @@ static bb_err work_gate(bb_job *job, bb_str params, void *state, bb_str *ret_res
         while (!gate && err == BB_OK) {
                 err = bb_sleep(20);
                 if (err == BB_OK)
-                        err = bb_job_progress(job, runs, 100);
+                        err = bb_job_progress(job, ++steps, 100);
         }
         running--;
         TRY(err);
@@ -271,6 +272,88 @@ static void progress_and_cancelling(void **state)
         assert_int_equal(runs, 2);
 }
 
+struct waiting {
+        const char *id;
+        int64_t done[64];
+        int32_t count, state, over, with_time_left;
+        bb_err err;
+};
+
+/* A live view. */
+static void do_wait(void *arg)
+{
+        struct waiting *w = arg;
+        struct bb_job_info seen = {.state = 0}, now;
+
+        while (w->err == BB_OK && w->state < BB_JOB_SUCCEEDED && w->count < 64) {
+                w->err = bb_job_wait(bb_cstr(w->id), &seen, 10000, &now);
+                if (w->err < 0)
+                        break;
+                seen = now;
+                w->state = now.state;
+                w->with_time_left |= now.left_ms > 0;
+                w->done[w->count++] = now.done;
+        }
+        w->over = 1;
+}
+
+static void watch(bb_tenant *tenant, struct waiting *w, const char *id)
+{
+        *w = (struct waiting){.id = id};
+        assert_int_equal(bb_task_spawn("watch", tenant, 0, do_wait, w, NULL), BB_OK);
+}
+
+static void do_wait_in_vain(void *arg)
+{
+        struct bb_job_info seen = {.state = 0}, now = {.state = -1};
+
+        assert_int_equal(bb_job_wait(bb_cstr(arg), &seen, 10000, &seen), BB_OK);
+        assert_int_equal(bb_job_wait(bb_cstr(arg), &seen, 30, &now), BB_OK);
+        assert_int_equal(now.state, seen.state);
+        assert_true(bb_str_is(now.id, arg));
+        assert_int_equal(bb_job_wait(BB_STR("nonsense"), &seen, 30, &now), BB_E_NOT_FOUND);
+}
+
+static void changes_are_waited_for(void **state)
+{
+        struct create here = create(&nord, "gate", NULL), there;
+        struct waiting w, foreign, theirs;
+
+        (void)state;
+        watch(&nord, &w, here.id);
+        watch(&sued, &theirs, here.id);
+        while (w.count < 3)
+                loop_turn(50);
+        assert_int_equal(w.state, BB_JOB_RUNNING);
+        assert_true(theirs.over && theirs.err == BB_E_NOT_FOUND);
+        gate = 1;
+        while (!w.over)
+                loop_turn(50);
+        assert_int_equal(w.err, BB_OK);
+        assert_int_equal(w.state, BB_JOB_SUCCEEDED);
+        assert_true(w.with_time_left);
+        assert_int_equal(w.done[w.count - 1], 100);
+
+        /* What another node runs. */
+        in_task(&nord, do_stop, &nord);
+        there = create(&nord, "echo", NULL);
+        in_task(&nord, do_wait_in_vain, there.id);
+        watch(&nord, &foreign, there.id);
+        turn_for(100);
+        assert_int_equal(foreign.count, 1);
+        admin_do("update core.job set state = 1, total = 9, done = 4, attempts = 1, owner = 'node-2/x', started_at = "
+                 "now() - interval '4 s' where type = 'echo'");
+        while (foreign.count < 2)
+                loop_turn(50);
+        assert_int_equal(foreign.done[1], 4);
+        assert_true(foreign.with_time_left);
+        admin_do("update core.job set state = 2, done = 9, ended_at = now() where type = 'echo'");
+        while (!foreign.over)
+                loop_turn(50);
+        assert_int_equal(foreign.state, BB_JOB_SUCCEEDED);
+        in_task(&nord, do_start, &nord);
+}
+
 static void do_list(void *arg)
 {
         struct create *jobs = arg;
@@ -462,6 +545,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(limits_of_tenant_and_process, start, stop),
                 cmocka_unit_test_setup_teardown(tenants_take_turns, start, stop),
                 cmocka_unit_test_setup_teardown(progress_and_cancelling, start, stop),
+                cmocka_unit_test_setup_teardown(changes_are_waited_for, start, stop),
                 cmocka_unit_test_setup_teardown(lists_are_paged, start, stop),
                 cmocka_unit_test_setup_teardown(a_crash_runs_it_again, start, stop),
                 cmocka_unit_test_setup_teardown(stopping_puts_jobs_back, start, stop),

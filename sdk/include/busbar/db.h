@@ -142,9 +142,10 @@ struct bb_job_info {
         bb_str result;                            /* JSON, BB_NONE until it succeeded */
         bb_str error;                             /* a sentence, when it failed */
         int64_t done, total;                      /* total 0: unknown */
-        int64_t created_ms, started_ms, ended_ms; /* 0: not yet */
+        int64_t created_ms, started_ms, ended_ms; /* 0: not yet; started: the last attempt */
         int32_t attempts;
-        uint64_t room[4]; /* zero today; from it later minors take new members, since it crosses the line in arrays */
+        int64_t left_ms;  /* while it runs: how long it will yet take, judged by how far it came; -1: unknown */
+        uint64_t room[3]; /* zero today; from it later minors take new members, since it crosses the line in arrays */
 };
 
 struct bb_batch;
@@ -265,6 +266,12 @@ struct bb_db_ops {
          * not to be had. BB_E_UNAVAILABLE also: the replica gave the query up in favour of the primary's changes; try
          * again. BB_E_BUSY: too many run. */
         BB_AWAIT bb_err (*copy)(const struct bb_copy *);
+
+        /* Returns when the job is not any more as `seen` (state, attempts, done, total; zeroed: at once), or timeout_ms
+         * are over: then as it was. For live views: four answers a second at most; what another node runs is looked at
+         * once a second. */
+        BB_AWAIT bb_err (*job_wait)(bb_str id, const struct bb_job_info *seen, int64_t timeout_ms,
+                                    struct bb_job_info *ret);
 };
 
 extern const struct bb_db_ops *bb_db_ BB_HIDDEN;
@@ -387,6 +394,11 @@ static inline bb_str bb_job_id(const bb_job *job)
 static inline BB_AWAIT bb_err bb_job_get(bb_str id, struct bb_job_info *ret)
 {
         return bb_db_->job_get(id, ret);
+}
+static inline BB_AWAIT bb_err bb_job_wait(bb_str id, const struct bb_job_info *seen, int64_t timeout_ms,
+                                          struct bb_job_info *ret)
+{
+        return bb_db_->job_wait(id, seen, timeout_ms, ret);
 }
 static inline BB_AWAIT bb_err bb_job_list(const char *type, bb_str before, size_t limit, struct bb_job_info **ret,
                                           size_t *ret_count)
