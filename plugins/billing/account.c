@@ -36,7 +36,7 @@ static const struct bb_field line_fields[] = {
         [L_VAT] = FIELD(account_line, vat, "vat_percent", BB_T_DECIMAL, .scale = 4),
         [L_AMOUNT] = FIELD(account_line, amount, "amount", BB_T_OBJECT, .flags = BB_REQUIRED, .shape = &Amount),
 };
-static BB_SHAPE(PriceLine, account_line, 0, "A line of an account.", line_fields);
+BB_SHAPE(PriceLine, account_line, 0, "A line of an account.", line_fields);
 
 enum { PERIOD_OVERSTAY = 4 };
 static const struct bb_field period_fields[] = {
@@ -77,6 +77,14 @@ BB_SHAPE(PriceAccount, account, 0,
 int32_t amount_has_tax(const struct amount *a)
 {
         return (int32_t)BB_PRESENT(a, AMOUNT_INCL);
+}
+
+struct amount amount_negated(struct amount a)
+{
+        a.excl_vat = -a.excl_vat;
+        a.vat = -a.vat;
+        a.incl_vat = -a.incl_vat;
+        return a;
 }
 
 static bb_err amount_from(money net, money tax, int32_t with_tax, struct amount *ret)

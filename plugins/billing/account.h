@@ -13,6 +13,7 @@ struct amount {
         int64_t excl_vat, vat, incl_vat; /* ten-thousandths */
 };
 int32_t amount_has_tax(const struct amount *);
+struct amount amount_negated(struct amount);
 
 struct account_line {
         uint64_t present;
@@ -40,7 +41,7 @@ struct account {
         struct bb_array lines;   /* of struct account_line */
         struct bb_array periods; /* of struct account_period */
 };
-extern const struct bb_shape PriceAccount BB_HIDDEN, Amount BB_HIDDEN;
+extern const struct bb_shape PriceAccount BB_HIDDEN, PriceLine BB_HIDDEN, Amount BB_HIDDEN;
 
 /* Prices the session and writes it down, in the task's memory. BB_E_LIMIT, BB_E_INVALID as price_session. */
 bb_err account_make(const struct price_session *, const struct price_policy *, struct account *ret);

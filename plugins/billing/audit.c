@@ -170,14 +170,6 @@ static void compare_quantity(struct audit_total *t, const char *field, int32_t c
         t->verdict = verdict_of(ours, claimed, unit);
 }
 
-static struct amount negated(struct amount a)
-{
-        a.excl_vat = -a.excl_vat;
-        a.vat = -a.vat;
-        a.incl_vat = -a.incl_vat;
-        return a;
-}
-
 /* A credit CDR negates its total_cost, and nothing else (§mod_cdrs_credit_cdrs). */
 static struct bb_array compare(const struct ocpi_cdr *cdr, int32_t version, const struct account *a)
 {
@@ -187,7 +179,7 @@ static struct bb_array compare(const struct ocpi_cdr *cdr, int32_t version, cons
         enum { QUANTITY_UNIT = 10, HOUR_MS = 3600000 };
         const struct amount *ours[CLAIM_COUNT] = {&a->total, &a->fixed,   &a->energy,
                                                   &a->time,  &a->parking, &a->reservation};
-        struct amount credit = negated(a->total);
+        struct amount credit = amount_negated(a->total);
         struct audit_total *totals = BB_NEW_ARRAY(struct audit_total, CLAIM_COUNT + 3);
         size_t count = 0;
 

@@ -15,14 +15,16 @@
  *      contract*.c      contracts: terms, rules (contract_rule.c), which one wins; explain.c says why
  *      limits.c         how far a session may go; limit_act.c what happens then
  *      usage.c          samples and states become stretches of even power
- *      session_price.c  what a session costs, and its priced CDR
+ *      session_price.c  what a session costs; session_usage.c what was used in it
+ *      cdr_settle.c     the CDR that is kept of it; cdr_document.c how it is written (cdr_facts.c who and where,
+ *                       cdr_signed.c signed meter values); cdr_store.c; cdr_credit.c taking one back; cdrs_api.c
  *      follow.c         what the domain tells: starts, states, CDRs
  */
 #include "billing.h"
+#include "cdr.h"
 #include "contract.h"
 #include "follow.h"
 #include "limits.h"
-#include "session_price.h"
 
 const struct bb_charging_ops *charging;
 
@@ -139,6 +141,21 @@ static const struct bb_route routes[] = {
          .handle = session_price_read,
          .summary = "What a session costs so far or cost in the end, line by line",
          .response = &SessionPrice},
+        {.method = "GET",
+         .path = "/v1/cdrs/{id}",
+         .permission = "prices:read",
+         .handle = cdr_read,
+         .summary = "A priced CDR, as it was written",
+         .response = &PricedCdr},
+        {.method = "POST",
+         .path = "/v1/cdrs/{id}/credit",
+         .permission = "cdrs:credit",
+         .handle = cdr_credit_make,
+         .summary = "Takes a CDR back by a credit CDR, once, and prices its session anew when that is asked for",
+         .request = &CdrCreditRequest,
+         .response = &CdrCredited,
+         .flags = BB_ROUTE_IDEMPOTENT,
+         .status = 201},
 };
 
 static const char *const needs[] = {"charging/1", NULL};

@@ -1,18 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * CDRs in the database: written once, with their event.
+ * CDRs in the database: written once, with their event, and read back.
  */
 #include "cdr.h"
 
-void cdr_take_account(struct cdr *c, const struct account *a)
+const char *const cdr_kind_names[] = {"session", "credit", "replacement", "reservation", NULL};
+
+#define NO_TAX INT64_MIN
+
+static struct amount amount_of(int64_t net, int64_t vat, int64_t gross)
 {
-        c->total = a->total;
-        c->currency = a->currency;
-        c->payable_minor = a->payable_minor;
-        c->energy_mwh = a->energy_mwh;
-        c->time_ms = a->time_ms;
-        c->parking_ms = a->parking_ms;
-        c->reservation_ms = a->reservation_ms;
+        struct amount a = {.present = 1, .excl_vat = net};
+
+        if (gross != NO_TAX)
+                a = (struct amount){.present = ~0ull, .excl_vat = net, .vat = vat, .incl_vat = gross};
+        return a;
+}
+
+static int32_t id_valid(bb_str id)
+{
+        static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+
+        if (id.len != sizeof(form) - 1)
+                return 0;
+        for (size_t i = 0; i < id.len; i++) {
+                char c = id.ptr[i];
+                int32_t is_hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+
+                if (form[i] == '-' ? c != '-' : !is_hex)
+                        return 0;
+        }
+        return 1;
 }
 
 static struct bb_stmt insert_stmt(const struct cdr *c)
@@ -64,12 +82,11 @@ static struct bb_stmt insert_stmt(const struct cdr *c)
 
 static struct bb_stmt told_stmt(const struct cdr *c)
 {
-        static const char *const kinds[] = {"session", "credit", "replacement", "reservation"};
         bb_json *payload = bb_json_new_object();
 
         bb_json_set_str(payload, "cdr_id", c->id);
         bb_json_set_str(payload, "session_id", c->session_id);
-        bb_json_set_str(payload, "kind", bb_cstr(kinds[c->kind]));
+        bb_json_set_str(payload, "kind", bb_cstr(cdr_kind_names[c->kind]));
         bb_json_set_str(payload, "credit_of", c->credit_of);
         bb_json_set_str(payload, "reason", c->reason);
         bb_json_set_str(payload, "currency", c->currency);
@@ -82,4 +99,82 @@ void cdr_stmts(const struct cdr *c, struct bb_stmt ret[CDR_STMTS])
 {
         ret[0] = insert_stmt(c);
         ret[1] = told_stmt(c);
+}
+
+/* What both ways of reading select; `other` is what came of it. */
+#define CDR_COLUMNS                                                                                                    \
+        "c.cdr_id::text, c.kind, c.session_id::text, c.credit_of::text, c.reason, c.reservation_id, c.tariff_id,"      \
+        " c.tariff_version, c.contract_id, c.contract_version, c.token_uid, c.station_id, c.connector_id,"             \
+        " c.location_id, c.started_at, c.ended_at, c.created_at, c.net_e4, c.vat_e4, c.gross_e4, c.currency,"          \
+        " c.payable_minor, c.energy_mwh, c.time_ms, c.parking_ms, c.reservation_ms, c.account, c.document,"            \
+        " (select k.cdr_id::text from billing.cdr k where k.credit_of = c.cdr_id and k.kind = 1),"                     \
+        " (select k.cdr_id::text from billing.cdr k where k.credit_of = c.cdr_id and k.kind = 2)"
+
+static void cdr_row(const bb_rows *rows, size_t i, struct cdr *ret)
+{
+        *ret = (struct cdr){
+                .id = bb_row_str(rows, i, 0),
+                .kind = (int32_t)bb_row_int(rows, i, 1, 0),
+                .session_id = bb_row_str(rows, i, 2),
+                .credit_of = bb_row_str(rows, i, 3),
+                .reason = bb_row_str(rows, i, 4),
+                .reservation_id = bb_row_int(rows, i, 5, 0),
+                .tariff_id = bb_row_str(rows, i, 6),
+                .tariff_version = bb_row_int(rows, i, 7, 0),
+                .contract_id = bb_row_str(rows, i, 8),
+                .contract_version = bb_row_int(rows, i, 9, 0),
+                .token_uid = bb_row_str(rows, i, 10),
+                .station_id = bb_row_str(rows, i, 11),
+                .connector_id = bb_row_int(rows, i, 12, 0),
+                .location_id = bb_row_str(rows, i, 13),
+                .started_ms = bb_row_time(rows, i, 14, 0),
+                .ended_ms = bb_row_time(rows, i, 15, 0),
+                .created_ms = bb_row_time(rows, i, 16, 0),
+                .total = amount_of(bb_row_int(rows, i, 17, 0), bb_row_int(rows, i, 18, NO_TAX),
+                                   bb_row_int(rows, i, 19, NO_TAX)),
+                .currency = bb_row_str(rows, i, 20),
+                .payable_minor = bb_row_int(rows, i, 21, 0),
+                .energy_mwh = bb_row_int(rows, i, 22, 0),
+                .time_ms = bb_row_int(rows, i, 23, 0),
+                .parking_ms = bb_row_int(rows, i, 24, 0),
+                .reservation_ms = bb_row_int(rows, i, 25, 0),
+                .account = bb_row_str(rows, i, 26),
+                .document = bb_row_str(rows, i, 27),
+                .credited_by = bb_row_str(rows, i, 28),
+                .replaced_by = bb_row_str(rows, i, 29),
+        };
+}
+
+BB_AWAIT bb_err cdr_load(bb_str id, struct cdr *ret)
+{
+        bb_rows *rows;
+
+        if (!id_valid(id))
+                return BB_E_NOT_FOUND;
+        TRY(bb_db_query(&rows, "select " CDR_COLUMNS " from billing.cdr c where c.cdr_id = $1", BB_UUID(id)));
+        if (bb_rows_count(rows) == 0)
+                return BB_E_NOT_FOUND;
+        cdr_row(rows, 0, ret);
+        return BB_OK;
+}
+
+BB_AWAIT bb_err cdr_list(bb_str after, size_t limit, struct cdr **ret, size_t *ret_count)
+{
+        struct cdr *items;
+        bb_rows *rows;
+        size_t count;
+
+        if (after.len > 0 && !id_valid(after))
+                return BB_E_INVALID;
+        TRY(bb_db_query(&rows,
+                        "select " CDR_COLUMNS " from billing.cdr c where c.cdr_id > $1 order by c.cdr_id limit $2",
+                        BB_UUID(after.len > 0 ? after : BB_STR("00000000-0000-0000-0000-000000000000")),
+                        BB_INT((int64_t)limit)));
+        count = bb_rows_count(rows);
+        items = BB_NEW_ARRAY(struct cdr, count + 1);
+        for (size_t i = 0; i < count; i++)
+                cdr_row(rows, i, &items[i]);
+        *ret = items;
+        *ret_count = count;
+        return BB_OK;
 }

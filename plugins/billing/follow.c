@@ -4,9 +4,9 @@
  * between charging and parking, a CDR gets its price.
  */
 #include "follow.h"
+#include "cdr.h"
 #include "contract.h"
 #include "limits.h"
-#include "session_price.h"
 
 struct started {
         uint64_t present;
@@ -47,17 +47,24 @@ static BB_AWAIT bb_err contract_for(const struct started *s, const struct billin
 /* The version of the tariff that was in force when the session's start became known to us. */
 static BB_AWAIT bb_err freeze(const struct started *s, int64_t known_ms, bb_str tariff, const struct stored_contract *c)
 {
-        bb_str zone;
+        bb_str zone, facts;
 
         TRY(location_zone(s->location_id, &zone));
-        return bb_db_query(
-                NULL,
-                "insert into billing.session (session_id, tariff_id, tariff_version, time_zone, contract_id,"
-                " contract_version) select $1, v.tariff_id, v.version, $3, $5, $6 from billing.tariff_version v"
-                " where v.tariff_id = $2 and v.saved_at <= $4 order by v.version desc limit 1"
-                " on conflict (tenant_id, session_id) do nothing",
-                BB_UUID(s->session_id), BB_TEXT(tariff), BB_TEXT(zone), BB_TIME(known_ms),
-                BB_TEXT(c->version > 0 ? c->contract.id : BB_NONE), BB_INT_OR_NULL(c->version > 0, c->version));
+        TRY(cdr_facts_now(&(struct cdr_who){.token_uid = s->token_uid,
+                                            .station_id = s->station_id,
+                                            .location_id = s->location_id,
+                                            .time_zone = zone,
+                                            .connector_id = s->connector_id},
+                          &facts));
+        return bb_db_query(NULL,
+                           "insert into billing.session (session_id, tariff_id, tariff_version, time_zone, contract_id,"
+                           " contract_version, facts) select $1, v.tariff_id, v.version, $3, $5, $6, $7 from "
+                           "billing.tariff_version v"
+                           " where v.tariff_id = $2 and v.saved_at <= $4 order by v.version desc limit 1"
+                           " on conflict (tenant_id, session_id) do nothing",
+                           BB_UUID(s->session_id), BB_TEXT(tariff), BB_TEXT(zone), BB_TIME(known_ms),
+                           BB_TEXT(c->version > 0 ? c->contract.id : BB_NONE),
+                           BB_INT_OR_NULL(c->version > 0, c->version), BB_TEXT(facts));
 }
 
 BB_AWAIT bb_err follow_started(const struct bb_event *event, void *state)
@@ -133,7 +140,7 @@ BB_AWAIT bb_err follow_cdr(const struct bb_event *event, void *state)
 
         (void)state;
         TRY(bb_shape_decode_text(&CdrCreatedFacts, event->payload, &c, &fault));
-        return session_price_settle(c.cdr_id, c.session_id);
+        return cdr_settle(c.cdr_id, c.session_id);
 }
 
 BB_AWAIT void follow_forget(void *arg)

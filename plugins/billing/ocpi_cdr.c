@@ -5,16 +5,6 @@
 #include "ocpi_cdr.h"
 #include <busbar/rt.h>
 
-enum {
-        VOLUME_ENERGY,
-        VOLUME_TIME,
-        VOLUME_PARKING,
-        VOLUME_RESERVATION,
-        VOLUME_MIN_CURRENT,
-        VOLUME_MAX_CURRENT,
-        VOLUME_MIN_POWER,
-        VOLUME_MAX_POWER
-};
 /* With those that say nothing about prices: FLAT is 2.1.1's, the last ones belong to sessions only. */
 static const char *const volume_names[] = {"ENERGY",
                                            "TIME",
@@ -48,14 +38,14 @@ static const struct bb_field period_fields[] = {
               .shape = &CdrDimension),
         FIELD(ocpi_period, tariff_id, "tariff_id", BB_T_STR, .flags = BB_NULLABLE, .max = 36),
 };
-static BB_SHAPE(ChargingPeriod, ocpi_period, BB_SHAPE_OPEN, "OCPI ChargingPeriod.", period_fields);
+BB_SHAPE(ChargingPeriod, ocpi_period, BB_SHAPE_OPEN, "OCPI ChargingPeriod.", period_fields);
 
 static const struct bb_field tax_fields[] = {
+        FIELD(ocpi_tax, name, "name", BB_T_STR, .flags = BB_NULLABLE),
         MILLIONTHS(ocpi_tax, amount, "amount", .flags = BB_REQUIRED),
 };
 static BB_SHAPE(CdrTax, ocpi_tax, BB_SHAPE_OPEN, "OCPI 2.3.0 TaxAmount.", tax_fields);
 
-enum { PRICE_EXCL, PRICE_INCL, PRICE_BEFORE, PRICE_TAXES };
 static const struct bb_field price_fields[] = {
         [PRICE_EXCL] = MILLIONTHS(ocpi_price, excl_vat, "excl_vat"),
         [PRICE_INCL] = MILLIONTHS(ocpi_price, incl_vat, "incl_vat", .flags = BB_NULLABLE),
@@ -63,7 +53,7 @@ static const struct bb_field price_fields[] = {
         [PRICE_TAXES] =
                 FIELD(ocpi_price, taxes, "taxes", BB_T_ARRAY, .flags = BB_NULLABLE, .max = 50, .shape = &CdrTax),
 };
-static BB_SHAPE(CdrPrice, ocpi_price, BB_SHAPE_OPEN, "OCPI Price.", price_fields);
+BB_SHAPE(CdrPrice, ocpi_price, BB_SHAPE_OPEN, "OCPI Price.", price_fields);
 
 #define COMMON(end_name_)                                                                                              \
         [CDR_CURRENCY] = FIELD(ocpi_cdr, currency, "currency", BB_T_STR, .flags = BB_REQUIRED, .min = 3, .max = 3),    \

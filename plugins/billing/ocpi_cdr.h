@@ -7,9 +7,19 @@
 
 #include "ocpi.h"
 
+enum {
+        VOLUME_ENERGY,
+        VOLUME_TIME,
+        VOLUME_PARKING,
+        VOLUME_RESERVATION,
+        VOLUME_MIN_CURRENT,
+        VOLUME_MAX_CURRENT,
+        VOLUME_MIN_POWER,
+        VOLUME_MAX_POWER
+};
 struct ocpi_volume {
         uint64_t present;
-        int32_t type;
+        int32_t type;   /* VOLUME_…; those that say nothing about prices are beyond them */
         int64_t volume; /* millionths of a kWh, an hour, an ampere or a kW */
 };
 
@@ -22,6 +32,7 @@ struct ocpi_period {
 
 struct ocpi_tax {
         uint64_t present;
+        bb_str name;
         int64_t amount; /* millionths */
 };
 
@@ -31,6 +42,7 @@ struct ocpi_price {
         int64_t excl_vat, incl_vat, before_taxes;
         struct bb_array taxes; /* of struct ocpi_tax */
 };
+enum { PRICE_EXCL, PRICE_INCL, PRICE_BEFORE, PRICE_TAXES };
 
 enum { CLAIM_TOTAL, CLAIM_FIXED, CLAIM_ENERGY, CLAIM_TIME, CLAIM_PARKING, CLAIM_RESERVATION, CLAIM_COUNT };
 
@@ -44,9 +56,16 @@ struct ocpi_cdr {
         int64_t cost_2_1_1;                      /* millionths: 2.1.1 has one, without VAT */
         int64_t energy_mwh, time_uh, parking_uh; /* totals claimed; millionths of hours */
         int32_t credit;
+        /* The rest is in those that we write alone (cdr_document.c). */
+        bb_str id, session_id, auth_method, meter_id, remark, credit_reference_id, replaces, contract_id;
+        bb_json *token, *location;
+        struct cdr_signed *signed_data;
+        int64_t updated_ms, tariff_version, contract_version, payable_minor;
+        struct bb_array oddities; /* of bb_str */
+        struct bb_array lines;    /* of struct account_line */
 };
 enum { CDR_CURRENCY, CDR_START, CDR_END, CDR_TARIFFS, CDR_PERIODS, CDR_ENERGY, CDR_TIME, CDR_PARKING };
-extern const struct bb_shape OcpiCdr BB_HIDDEN, OcpiCdr211 BB_HIDDEN;
+extern const struct bb_shape OcpiCdr BB_HIDDEN, OcpiCdr211 BB_HIDDEN, ChargingPeriod BB_HIDDEN, CdrPrice BB_HIDDEN;
 
 /* A claim without and with tax, in ten-thousandths. 0: it is not there. */
 struct claim {

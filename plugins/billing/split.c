@@ -63,17 +63,6 @@ static int32_t is_reserved(const struct price_period *p)
 
 /* --- where to cut --- */
 
-static int32_t looks_at(const struct splitter *s, uint32_t bits)
-{
-        const struct tariff *t = s->session->tariff;
-
-        for (size_t i = 0; i < t->element_count; i++) {
-                if (t->elements[i].when.set & bits)
-                        return 1;
-        }
-        return 0;
-}
-
 /* Each time at which the local clock shows `minute`, in a stretch whose offset does not change. */
 static void cut_at_minute(struct splitter *s, int32_t minute, int64_t from_ms, int64_t to_ms, int32_t offset_s)
 {
@@ -92,7 +81,8 @@ static void cut_by_clock(struct splitter *s, int64_t from_ms, int64_t to_ms)
         const struct tariff *t = s->session->tariff;
         int32_t offset_s = offset_at(s, from_ms);
 
-        if (looks_at(s, WHEN_DAYS | WHEN_START_DATE | WHEN_END_DATE | WHEN_START_TIME | WHEN_END_TIME))
+        if (tariff_asks(s->session->tariff,
+                        WHEN_DAYS | WHEN_START_DATE | WHEN_END_DATE | WHEN_START_TIME | WHEN_END_TIME))
                 cut_at_minute(s, 0, from_ms, to_ms, offset_s);
         for (size_t i = 0; i < t->element_count; i++) {
                 const struct when *w = &t->elements[i].when;
@@ -124,7 +114,8 @@ static void cut_by_time(struct splitter *s, const struct price_period *p)
 {
         int64_t from = p->start_ms;
 
-        if (!looks_at(s, WHEN_DAYS | WHEN_START_DATE | WHEN_END_DATE | WHEN_START_TIME | WHEN_END_TIME))
+        if (!tariff_asks(s->session->tariff,
+                         WHEN_DAYS | WHEN_START_DATE | WHEN_END_DATE | WHEN_START_TIME | WHEN_END_TIME))
                 return;
         for (int64_t at = from; at < p->end_ms;) {
                 int64_t next = at + LOOK_MS < p->end_ms ? at + LOOK_MS : p->end_ms;
@@ -234,8 +225,16 @@ static void progress(struct splitter *s, struct price_period *p, int64_t energy_
                 s->idle_ms += p->end_ms - p->start_ms;
 }
 
-/* Joined to the one before where the same components are in force. What was measured during a joined period is no
- * longer even, and needs no saying: it was the same to every restriction. */
+static void widen(struct band *b, const struct band *by)
+{
+        if (!b->has || !by->has)
+                return;
+        b->low = by->low < b->low ? by->low : b->low;
+        b->high = by->high > b->high ? by->high : b->high;
+}
+
+/* Joined to the one before where the same components are in force: what was measured is the same to every restriction,
+ * and so is all that lies between. */
 static bb_err emit(struct splitter *s, struct price_period *p, int64_t energy_before)
 {
         const struct component *active[DIM_COUNT];
@@ -253,6 +252,8 @@ static bb_err emit(struct splitter *s, struct price_period *p, int64_t energy_be
                 last->end_ms = p->end_ms;
                 last->time_ms += p->time_ms;
                 last->energy_mwh += p->energy_mwh;
+                widen(&last->current_ma, &p->current_ma);
+                widen(&last->power_w, &p->power_w);
                 return BB_OK;
         }
         if (s->count >= MOST_PERIODS)

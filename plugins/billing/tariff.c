@@ -94,3 +94,12 @@ void tariff_ready(struct element *elements, size_t count, const struct component
                         elements[i].dimensions |= 1u << components[k].dimension;
         }
 }
+
+int32_t tariff_asks(const struct tariff *t, uint32_t bits)
+{
+        for (size_t i = 0; i < t->element_count; i++) {
+                if (t->elements[i].when.set & bits)
+                        return 1;
+        }
+        return 0;
+}

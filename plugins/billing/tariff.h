@@ -92,6 +92,8 @@ int32_t when_holds(const struct when *, const struct moment *);
  * (§mod_tariffs_tariff_object). NULL: this dimension is free. */
 const struct component *tariff_component(const struct tariff *, int32_t dimension, const struct moment *,
                                          const struct element **ret_element);
+/* Some element has one of these restrictions (WHEN_…). */
+int32_t tariff_asks(const struct tariff *, uint32_t bits);
 /* Fills in what can be derived: each element's dimensions. */
 void tariff_ready(struct element *, size_t count, const struct component *);
 

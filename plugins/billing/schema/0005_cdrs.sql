@@ -25,7 +25,7 @@ alter table cdr
         add column net_e4           bigint not null,
         add column vat_e4           bigint, -- null: the tax is not known, or none was named
         add column gross_e4         bigint,
-        add column document         text,   -- JSON, members of OCPI's CDR object
+        add column document         text not null, -- JSON, members of OCPI's CDR object
         add check (session_id is not null or reservation_id is not null),
         add check ((credit_of is not null) = (kind in (1, 2)));
 create unique index cdr_of_session on cdr (tenant_id, session_id) where kind = 0;
@@ -35,6 +35,9 @@ create index cdr_by_session on cdr (tenant_id, session_id, cdr_id);
 create index cdr_by_token on cdr (tenant_id, token_key, started_at);
 create index cdr_by_contract on cdr (tenant_id, contract_id, started_at);
 create index cdr_by_start on cdr (tenant_id, started_at, cdr_id);
+
+-- Who charged and where, as it was when the session began: for its CDR.
+alter table session add column facts text;
 
 -- The lines of the accounts.
 create view cdr_line with (security_invoker = true) as
