@@ -12,10 +12,13 @@
 #include <stdlib.h>
 
 enum { ROWS_MOST = 1048576, UNITS_MOST = 32767, PLAIN_MOST = 512, BEFORE = 16, AFTER = 32 };
-#define NUMBER_END "</v></c>"
-#define TEXT_BEGIN "\" t=\"inlineStr\"><is><t>"
-#define TEXT_BEGIN_SPACE "\" t=\"inlineStr\"><is><t xml:space=\"preserve\">"
-#define TEXT_END "</t></is></c>"
+#define VALUE_END "</v></c>"
+/* Plain text is a value of the type "str": a seventh less XML than <is><t>, for us to compress and for readers to
+ * parse. <v> has no xml:space, so text whose blanks matter is an inline string. */
+#define TEXT_BEGIN "\" t=\"str\"><v>"
+#define INLINE_BEGIN "\" t=\"inlineStr\"><is><t>"
+#define INLINE_BEGIN_SPACE "\" t=\"inlineStr\"><is><t xml:space=\"preserve\">"
+#define INLINE_END "</t></is></c>"
 
 /* What of a cell is always the same; copied in whole, so that the compiler needs no loop. */
 struct xcolumn {
@@ -61,10 +64,10 @@ static inline char *begin_number(struct xlsx *x, const struct xcolumn *c)
         return at + c->after_len;
 }
 
-static inline void end_number(struct xlsx *x, char *at)
+static inline void end_cell(struct xlsx *x, char *at)
 {
-        memcpy(at, NUMBER_END, sizeof(NUMBER_END) - 1);
-        x->out.at = at + sizeof(NUMBER_END) - 1;
+        memcpy(at, VALUE_END, sizeof(VALUE_END) - 1);
+        x->out.at = at + sizeof(VALUE_END) - 1;
 }
 
 static inline char *begin_text(struct xlsx *x, const struct xcolumn *c)
@@ -75,12 +78,6 @@ static inline char *begin_text(struct xlsx *x, const struct xcolumn *c)
         return at + sizeof(TEXT_BEGIN) - 1;
 }
 
-static inline void end_text(struct xlsx *x, char *at)
-{
-        memcpy(at, TEXT_END, sizeof(TEXT_END) - 1);
-        x->out.at = at + sizeof(TEXT_END) - 1;
-}
-
 /* Text with what has to be written otherwise in it, or that is long. */
 static void write_odd_text(struct xlsx *x, const struct xcolumn *c, const char *data, size_t len)
 {
@@ -88,11 +85,11 @@ static void write_odd_text(struct xlsx *x, const struct xcolumn *c, const char *
         char *at = begin_cell(x, c);
 
         x->out.at = at;
-        out_text(&x->out, text_needs_space(data, len) ? TEXT_BEGIN_SPACE : TEXT_BEGIN);
+        out_text(&x->out, text_needs_space(data, len) ? INLINE_BEGIN_SPACE : INLINE_BEGIN);
         if (formula)
                 out_text(&x->out, "'");
         put_xml_text(&x->out, data, len, units);
-        end_text(x, out_room(&x->out));
+        out_text(&x->out, INLINE_END);
 }
 
 static inline int starts_plainly(char c)
@@ -114,7 +111,7 @@ static void write_text(struct xlsx *x, const struct xcolumn *c, const struct cel
         at = begin_text(x, c);
         memcpy(at, cell->data, len);
         if (text_is_plain(at, len))
-                end_text(x, at + len);
+                end_cell(x, at + len);
         else
                 write_odd_text(x, c, cell->data, len);
 }
@@ -125,28 +122,38 @@ static int fits_excel(int64_t v)
         return magnitude(v) < 1000000000000000u;
 }
 
+/* What has no format shows eleven digits; more need one. */
+static char *begin_long(struct xlsx *x, const struct xcolumn *c)
+{
+        char *at = begin_cell(x, c);
+
+        return at + snprintf(at, AFTER, "\" s=\"%d\"><v>", x->frame.styles[STYLE_INT]);
+}
+
 static void write_int(struct xlsx *x, const struct xcolumn *c, const struct cell *cell)
 {
-        if (fits_excel(cell->num))
-                end_number(x, put_signed(begin_number(x, c), cell->num));
+        if (magnitude(cell->num) < 100000000000u)
+                end_cell(x, put_signed(begin_number(x, c), cell->num));
+        else if (fits_excel(cell->num))
+                end_cell(x, put_signed(begin_long(x, c), cell->num));
         else
-                end_text(x, put_signed(begin_text(x, c), cell->num));
+                end_cell(x, put_signed(begin_text(x, c), cell->num));
 }
 
 static void write_kwh(struct xlsx *x, const struct xcolumn *c, const struct cell *cell)
 {
         if (fits_excel(cell->num))
-                end_number(x, put_decimal(begin_number(x, c), cell->num, 1000, 3, '.'));
+                end_cell(x, put_decimal(begin_number(x, c), cell->num, 1000, 3, '.'));
         else
-                end_text(x, put_decimal(begin_text(x, c), cell->num, 1000, 3, '.'));
+                end_cell(x, put_decimal(begin_text(x, c), cell->num, 1000, 3, '.'));
 }
 
 static void write_money(struct xlsx *x, const struct xcolumn *c, const struct cell *cell)
 {
         if (fits_excel(cell->num))
-                end_number(x, put_decimal(begin_number(x, c), cell->num, 10000, 4, '.'));
+                end_cell(x, put_decimal(begin_number(x, c), cell->num, 10000, 4, '.'));
         else
-                end_text(x, put_decimal(begin_text(x, c), cell->num, 10000, 4, '.'));
+                end_cell(x, put_decimal(begin_text(x, c), cell->num, 10000, 4, '.'));
 }
 
 static void write_bool(struct xlsx *x, const struct xcolumn *c, const struct cell *cell)
@@ -154,7 +161,7 @@ static void write_bool(struct xlsx *x, const struct xcolumn *c, const struct cel
         char *at = begin_number(x, c);
 
         *at = (char)('0' + cell->num);
-        end_number(x, at + 1);
+        end_cell(x, at + 1);
 }
 
 static void write_enum(struct xlsx *x, const struct xcolumn *c, const struct cell *cell)
@@ -170,7 +177,7 @@ static void write_enum(struct xlsx *x, const struct xcolumn *c, const struct cel
 
 static void write_uuid(struct xlsx *x, const struct xcolumn *c, const struct cell *cell)
 {
-        end_text(x, put_uuid(begin_text(x, c), cell->data));
+        end_cell(x, put_uuid(begin_text(x, c), cell->data));
 }
 
 /* A day's part with eleven digits: with fewer, readers show the second before. */
@@ -189,10 +196,10 @@ static void write_time(struct xlsx *x, const struct xcolumn *c, const struct cel
         int64_t serial = m.day + epoch;
 
         if (serial < first || serial > last) {
-                end_text(x, put_any_moment(begin_text(x, c), &x->state.moments, cell->num));
+                end_cell(x, put_any_moment(begin_text(x, c), &x->state.moments, cell->num));
                 return;
         }
-        end_number(x, put_day_part(put_unsigned(begin_number(x, c), (uint64_t)serial), (uint64_t)m.second * 1000));
+        end_cell(x, put_day_part(put_unsigned(begin_number(x, c), (uint64_t)serial), (uint64_t)m.second * 1000));
 }
 
 /* A negative one would be shown as ####. */
@@ -202,10 +209,10 @@ static void write_duration(struct xlsx *x, const struct xcolumn *c, const struct
         uint64_t ms = (uint64_t)cell->num;
 
         if (cell->num < 0) {
-                end_text(x, put_duration(begin_text(x, c), cell->num));
+                end_cell(x, put_duration(begin_text(x, c), cell->num));
                 return;
         }
-        end_number(x, put_day_part(put_unsigned(begin_number(x, c), ms / day_ms), ms % day_ms));
+        end_cell(x, put_day_part(put_unsigned(begin_number(x, c), ms / day_ms), ms % day_ms));
 }
 
 static const struct {
@@ -213,10 +220,10 @@ static const struct {
         int32_t style; /* -1: none */
         const char *attributes;
 } kinds[CELL_KINDS] = {
-        [CELL_TEXT] = {write_text, -1, ""},         [CELL_INT] = {write_int, STYLE_INT, ""},
+        [CELL_TEXT] = {write_text, -1, ""},         [CELL_INT] = {write_int, -1, ""},
         [CELL_TIME] = {write_time, STYLE_TIME, ""}, [CELL_DURATION] = {write_duration, STYLE_DURATION, ""},
         [CELL_KWH] = {write_kwh, STYLE_KWH, ""},    [CELL_MONEY] = {write_money, STYLE_MONEY, ""},
-        [CELL_BOOL] = {write_bool, -1, " t=\"b\""}, [CELL_ENUM] = {write_enum, STYLE_INT, ""},
+        [CELL_BOOL] = {write_bool, -1, " t=\"b\""}, [CELL_ENUM] = {write_enum, -1, ""},
         [CELL_UUID] = {write_uuid, -1, ""},
 };
 
