@@ -29,9 +29,10 @@ struct config_operation {
 };
 struct config_database {
         uint64_t present;
-        bb_str url;        /* "embedded", or that of the runtime role */
-        bb_str owner_url;  /* of the role that owns tables and migrates */
-        bb_str bin_folder; /* of PostgreSQL's programs, for embedded; absent: looked for */
+        bb_str url;         /* "embedded", or that of the runtime role */
+        bb_str owner_url;   /* of the role that owns tables and migrates */
+        bb_str replica_url; /* of the runtime role on a read replica; absent: there is none */
+        bb_str bin_folder;  /* of PostgreSQL's programs, for embedded; absent: looked for */
         int32_t pool;
 };
 struct config_log {

@@ -209,18 +209,26 @@ static void check_proxies(const struct config_source *source, const struct bb_ar
                                  "expected an address or a network (\"10.0.0.0/8\"), found \"%.*s\"", BB_FMT(items[i]));
 }
 
+static int32_t is_postgres_url(bb_str url)
+{
+        return str_starts(url, BB_STR("postgresql://")) || str_starts(url, BB_STR("postgres://"));
+}
+
 static void check_database(const struct config_source *source, const struct config_database *database)
 {
         int32_t embedded = bb_str_is(database->url, "embedded");
 
-        if (!embedded && !str_starts(database->url, BB_STR("postgresql://")) &&
-            !str_starts(database->url, BB_STR("postgres://")))
+        if (!embedded && !is_postgres_url(database->url))
                 COMPLAIN(source, "database.url", "expected \"embedded\" or postgresql://…, found something else");
         if (!embedded && database->owner_url.ptr == NULL)
                 COMPLAIN(source, "database.owner_url",
                          "expected postgresql://… of the role that owns the tables, found nothing");
         if (embedded && database->owner_url.ptr != NULL)
                 COMPLAIN(source, "database.owner_url", "does not go with \"embedded\"");
+        if (embedded && database->replica_url.ptr != NULL)
+                COMPLAIN(source, "database.replica_url", "does not go with \"embedded\"");
+        else if (database->replica_url.ptr != NULL && !is_postgres_url(database->replica_url))
+                COMPLAIN(source, "database.replica_url", "expected postgresql://…, found something else");
 }
 
 void config_check_server(const struct config_source *source, const struct config_server *server)

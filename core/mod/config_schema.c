@@ -90,6 +90,13 @@ static const struct bb_field database_fields[] = {
          .min = 1,
          .max = 2048,
          .about = "postgresql://… of the role that owns the tables and migrates"},
+        {.name = "replica_url",
+         .type = BB_T_STR,
+         .flags = BB_SECRET,
+         AT(config_database, replica_url),
+         .min = 1,
+         .max = 2048,
+         .about = "postgresql://… of the runtime role on a read replica, for exports"},
         TEXT(config_database, bin_folder, 4096, "folder of PostgreSQL's programs for the embedded cluster"),
         NUMBER(config_database, pool, 4, 64, "8", "connections to the database"),
 };

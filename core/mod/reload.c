@@ -59,6 +59,7 @@ static void warn_about_fixed_parts(const struct config_server *a, const struct c
         warn_about(!bb_str_eq(a->operation.listen, b->operation.listen), "operation.listen");
         warn_about(!bb_str_eq(a->database.url, b->database.url) ||
                            !bb_str_eq(a->database.owner_url, b->database.owner_url) ||
+                           !bb_str_eq(a->database.replica_url, b->database.replica_url) ||
                            a->database.pool != b->database.pool,
                    "database");
         warn_about(memcmp(&a->limits.header_ms, &b->limits.header_ms,

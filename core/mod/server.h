@@ -41,6 +41,7 @@ struct server {
         /* What only a restart changes; copies of our own, since snapshots come and go. */
         bb_str config_path, state_folder;
         bb_str url, owner_url, admin_url; /* of the database; the last only for the embedded one */
+        bb_str replica_url;               /* BB_NONE: there is none */
 };
 extern struct server server;
 

@@ -26,6 +26,7 @@ bb_err server_find_database(void)
         if (!bb_str_is(database->url, "embedded")) {
                 server.url = heap_str(database->url);
                 server.owner_url = heap_str(database->owner_url);
+                server.replica_url = heap_str(database->replica_url);
                 return BB_OK;
         }
         if (server.page != NULL) {
@@ -90,6 +91,7 @@ static struct db_config db_config(void)
         return (struct db_config){.url = server.url.ptr,
                                   .node = node_name(),
                                   .owner_url = server.owner_url.ptr,
+                                  .replica_url = server.replica_url.ptr,
                                   .pool_size = server.config->server.database.pool};
 }
 

@@ -41,8 +41,8 @@ int server_make_loop(size_t errors)
 
 void server_free_words(void)
 {
-        const bb_str words[] = {server.config_path, server.state_folder, server.url, server.owner_url,
-                                server.admin_url};
+        const bb_str words[] = {server.config_path, server.state_folder, server.url,
+                                server.owner_url,   server.admin_url,    server.replica_url};
 
         host_set_state_folder(BB_NONE);
         for (size_t i = 0; i < BB_COUNT(words); i++)

@@ -123,7 +123,8 @@ static void test_everything(void **state)
                  "    - '[::1]:8080'\n"
                  "  tls: {listen: [\"0.0.0.0:443\"], certificate: cert.pem, key: key.pem}\n"
                  "operation: {listen: \"127.0.0.1:0\"}\n"
-                 "database: {url: !file password, owner_url: !env BUSBAR_TEST_OWNER, pool: 12}\n"
+                 "database: {url: !file password, owner_url: !env BUSBAR_TEST_OWNER, "
+                 "replica_url: \"postgres://r/busbar\", pool: 12}\n"
                  "log: {level: debug}\n"
                  "limits: {max_connections: 7}\n"
                  "watchdog: {warn_ms: 50, abort_ms: 0}\n"
@@ -137,6 +138,7 @@ static void test_everything(void **state)
         assert_true(str_ends(c->server.http.tls->certificate, BB_STR("/cert.pem")));
         assert_true(bb_str_is(c->server.database.url, "postgresql://busbar:s3cret@db/busbar"));
         assert_true(bb_str_is(c->server.database.owner_url, "postgresql://owner:s3cret@db/busbar"));
+        assert_true(bb_str_is(c->server.database.replica_url, "postgres://r/busbar"));
         assert_int_equal(c->server.limits.max_connections, 7);
         assert_int_equal(c->server.limits.header_ms, 10000);
         assert_int_equal(c->server.watchdog.abort_ms, 0);
@@ -250,6 +252,10 @@ static const struct {
          "busbar.yaml:3: database.url: expected \"embedded\" or postgresql://…, found something else"},
         {MINIMAL "database: {url: \"postgresql://x\"}\n",
          "busbar.yaml: database.owner_url: expected postgresql://… of the role that owns the tables, found nothing"},
+        {MINIMAL "database: {replica_url: \"postgresql://x\"}\n",
+         "busbar.yaml:3: database.replica_url: does not go with \"embedded\""},
+        {MINIMAL "database: {url: \"postgresql://x\", owner_url: \"postgresql://y\", replica_url: x}\n",
+         "busbar.yaml:3: database.replica_url: expected postgresql://…, found something else"},
         {MINIMAL "trusted_proxies: [10.0.0.0/33]\n",
          "busbar.yaml:3: trusted_proxies: expected an address or a network (\"10.0.0.0/8\"), found \"10.0.0.0/33\""},
         {MINIMAL "watchdog: {warn_ms: 5000}\n",
