@@ -102,19 +102,25 @@ static bb_err read_cdr(const struct audit_request *r, bb_response *res, struct o
 
 /* --- comparing --- */
 
-static int64_t distance(int64_t a, int64_t b)
+/* Held within the range: claims may be absurd. */
+static int64_t gap_of(int64_t claimed, int64_t ours)
 {
-        return a > b ? a - b : b - a;
+        int64_t gap;
+
+        if (__builtin_sub_overflow(claimed, ours, &gap))
+                return claimed > ours ? INT64_MAX / 2 : INT64_MIN / 2;
+        return gap;
 }
 
 /* Both are ten-thousandths; `unit` is the smallest unit of what is compared, in the same. */
 static int32_t verdict_of(int64_t ours, int64_t claimed, int64_t unit)
 {
-        int64_t gap = distance(ours, claimed);
+        int64_t gap = gap_of(claimed, ours);
 
-        if (gap == 0 || (claimed % unit == 0 && gap * 2 <= unit)) /* the claim is ours, rounded to the unit */
+        if (gap == 0 ||
+            (claimed % unit == 0 && gap <= unit / 2 && gap >= -unit / 2)) /* the claim is ours, rounded to the unit */
                 return VERDICT_EQUAL;
-        return gap < unit ? VERDICT_ROUNDING : VERDICT_DIFFERENT;
+        return gap < unit && gap > -unit ? VERDICT_ROUNDING : VERDICT_DIFFERENT;
 }
 
 static int64_t unit_of(bb_str currency)
@@ -140,7 +146,7 @@ static void compare_cost(struct audit_total *t, const struct claim *claim, const
         if (!claim->has_net)
                 return;
         t->claimed_net = claim->net;
-        t->gap_net = claim->net - ours->excl_vat;
+        t->gap_net = gap_of(claim->net, ours->excl_vat);
         t->present |= 1u << S_CLAIMED | 1u << S_GAP;
         t->verdict = verdict_of(ours->excl_vat, claim->net, unit);
         if (!claim->has_gross)
@@ -149,7 +155,7 @@ static void compare_cost(struct audit_total *t, const struct claim *claim, const
         t->present |= 1u << S_CLAIMED_INCL;
         if (!with_tax)
                 return;
-        t->gap_gross = claim->gross - ours->incl_vat;
+        t->gap_gross = gap_of(claim->gross, ours->incl_vat);
         t->present |= 1u << S_GAP_INCL;
         if (verdict_of(ours->incl_vat, claim->gross, unit) > t->verdict)
                 t->verdict = verdict_of(ours->incl_vat, claim->gross, unit);
@@ -165,7 +171,7 @@ static void compare_quantity(struct audit_total *t, const char *field, int32_t c
         if (!claimed_is_there)
                 return;
         t->claimed_net = claimed;
-        t->gap_net = claimed - ours;
+        t->gap_net = gap_of(claimed, ours);
         t->present |= 1u << S_CLAIMED | 1u << S_GAP;
         t->verdict = verdict_of(ours, claimed, unit);
 }
@@ -247,8 +253,8 @@ bb_err cdr_audit(bb_request *req, bb_response *res)
         session.tariff = &tariff;
         session.zone = zone;
         session.periods = periods;
-        TRY(note_crossings(&session, sources, &notes));
-        TRY(account_make(&session, &policy, &audit.account));
+        TRY(price_answer(res, note_crossings(&session, sources, &notes), "/cdr/charging_periods"));
+        TRY(price_answer(res, account_make(&session, &policy, &audit.account), "/cdr/charging_periods"));
         audit.totals = compare(&cdr, r.version, &audit.account);
         totals = audit.totals.items;
         for (size_t i = 0; i < audit.totals.count; i++)

@@ -54,6 +54,17 @@ bb_err tariff_of_request(bb_response *res, const struct ocpi_tariff *from, int32
         return bb_problem(res, BB_E_INVALID, 422, "tariff-not-computable", BB_STR("The tariff cannot be computed."));
 }
 
+bb_err price_answer(bb_response *res, bb_err err, const char *pointer)
+{
+        if (err != BB_E_LIMIT)
+                return err;
+        if (pointer != NULL)
+                bb_problem_field(res, bb_cstr(pointer),
+                                 BB_STR("comes to an amount that is too large, or takes too long"));
+        return bb_problem(res, err, 422, "price-out-of-range",
+                          BB_STR("This cannot be priced: the amounts are too large, or it takes too long."));
+}
+
 static const struct bb_route routes[] = {
         {.method = "GET",
          .path = "/v1/tariffs",

@@ -44,6 +44,10 @@ bb_err tariff_of_request(bb_response *, const struct ocpi_tariff *, int32_t vers
                          struct ocpi_remarks *ret_remarks);
 /* The zone of a request's member `time_zone` (BB_NONE: UTC); 422 when there is none of this name. */
 bb_err zone_of_request(bb_response *, bb_str name, const bb_zone **ret);
+/* What came of pricing, as an answer: what leaves the range (BB_E_LIMIT) is a 422, at `pointer` when it is the
+ * caller's.
+ */
+bb_err price_answer(bb_response *, bb_err err, const char *pointer);
 /* For struct price_session. */
 int32_t zone_offset_s(const void *zone, int64_t at_ms);
 

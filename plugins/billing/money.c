@@ -16,6 +16,16 @@ bb_err money_add(money *sum, money amount)
         return BB_OK;
 }
 
+bb_err money_subtract(money *from, money amount)
+{
+        money result;
+
+        if (__builtin_sub_overflow(*from, amount, &result))
+                return BB_E_LIMIT;
+        *from = result;
+        return BB_OK;
+}
+
 bb_err money_of(int64_t price_micro, int64_t quantity, int64_t scale, money *ret)
 {
         money product = (money)price_micro * quantity; /* 64 by 64 bits always fits */

@@ -22,6 +22,7 @@ typedef __int128 money;
 
 /* BB_E_LIMIT when the result does not fit; *sum is left alone then. */
 bb_err money_add(money *sum, money amount);
+bb_err money_subtract(money *from, money amount);
 /* price_micro · quantity · scale (one of MONEY_PER_…). */
 bb_err money_of(int64_t price_micro, int64_t quantity, int64_t scale, money *ret);
 /* amount · rate / MONEY_RATE, half away from zero (exact for every amount that money_of gave). */

@@ -194,7 +194,6 @@ BB_AWAIT bb_err preview_make(bb_request *req, bb_response *res)
         struct price_session session = {.periods = stretches, .offset_s = zone_offset_s};
         struct tariff tariff;
         const bb_zone *zone;
-        bb_err err;
 
         TRY(bb_request_decode(req, &PreviewRequest, &r, res));
         TRY(complete(&r, res));
@@ -211,12 +210,9 @@ BB_AWAIT bb_err preview_make(bb_request *req, bb_response *res)
         session.zone = zone;
         session.period_count = r.parking_ms > 0 ? 2 : 1;
         TRY(display_prices(&session, &r, &preview.prices));
-        TRY(price_split(&session, &periods, &session.period_count));
+        TRY(price_answer(res, price_split(&session, &periods, &session.period_count), "/tariff"));
         session.periods = periods;
-        err = account_make(&session, &policy, &preview.account);
-        if (err == BB_E_LIMIT)
-                return missing(res, "/energy_kwh", "comes to an amount that is too large");
-        TRY(err);
+        TRY(price_answer(res, account_make(&session, &policy, &preview.account), "/energy_kwh"));
         bb_response_shape(res, &Preview, &preview);
         return BB_OK;
 }

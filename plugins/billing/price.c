@@ -269,19 +269,22 @@ static bb_err line_add(struct price_account *a, struct price_line line)
 static bb_err clamp_line(struct price_account *a, const struct price_limit *limit, int32_t kind)
 {
         struct price_line line = {.kind = kind, .has_tax = a->tax_named};
-        int32_t sign = kind == LINE_MINIMUM ? 1 : -1;
         money net = money_from(limit->net_micro, 6), gross = money_from(limit->gross_micro, 6);
-        money net_gap = (net - a->total.net) * sign;
-        money gross_gap = (gross - (a->total.net + a->total.tax)) * sign;
 
-        if (limit->has_net && net_gap > 0)
-                line.net = net_gap * sign;
-        if (limit->has_gross && gross_gap > 0)
-                line.tax = gross_gap * sign - line.net;
-        else if (limit->has_gross)
-                line.tax = -line.net; /* the total with tax is within its limit and stays */
-        else if (line.net != 0 && a->total.net != 0 && a->total.tax != 0)
-                TRY(money_scale(a->total.tax, line.net, a->total.net, &line.tax));
+        /* How far the totals are below their limits. */
+        TRY(money_subtract(&net, a->total.net));
+        TRY(money_subtract(&gross, a->total.net));
+        TRY(money_subtract(&gross, a->total.tax));
+        if (limit->has_net && (kind == LINE_MINIMUM ? net > 0 : net < 0))
+                line.net = net;
+        if (!limit->has_gross) {
+                if (line.net != 0 && a->total.net != 0 && a->total.tax != 0)
+                        TRY(money_scale(a->total.tax, line.net, a->total.net, &line.tax));
+                return line_add(a, line);
+        }
+        if (kind == LINE_MINIMUM ? gross > 0 : gross < 0)
+                line.tax = gross;
+        TRY(money_subtract(&line.tax, line.net)); /* within its limit the total with tax stays */
         return line_add(a, line);
 }
 

@@ -215,7 +215,7 @@ BB_AWAIT bb_err session_price_read(bb_request *req, bb_response *res)
         if (err == BB_E_NOT_FOUND)
                 return bb_problem(res, err, 404, "no-price",
                                   BB_STR("No tariff was in force for this session when it began."));
-        TRY(err);
+        TRY(price_answer(res, err, NULL));
         view = price_view_of(s.id, &now);
         bb_response_shape(res, &SessionPrice, &view);
         return BB_OK;

@@ -7,7 +7,10 @@
 #include <busbar/rt.h>
 #include <stdlib.h>
 
-enum { DAY_MS = 86400000, MINUTE_MS = 60000, LOOK_MS = 3 * 3600000, MOST_PERIODS = 100000 };
+enum { DAY_MS = 86400000, MINUTE_MS = 60000, LOOK_MS = 3 * 3600000, MOST_PERIODS = 100000, MOST_CUTS = 200000 };
+/* What is looked at before somebody who waits would notice: ten years, and so many elements of tariffs. */
+#define MOST_MS (3653LL * DAY_MS)
+#define MOST_LOOKS 50000000
 
 struct cut {
         int64_t at_ms;
@@ -29,6 +32,7 @@ struct splitter {
         int32_t overstays;
         int32_t within;  /* not the first piece of its stretch */
         int32_t crosses; /* another component came into force within the stretch */
+        int64_t looks;   /* at elements of the tariff */
 };
 
 static void *grown(void *items, size_t count, size_t *room, size_t item)
@@ -47,6 +51,8 @@ static void *grown(void *items, size_t count, size_t *room, size_t item)
 
 static void cut_add(struct splitter *s, struct cut cut)
 {
+        if (s->cut_count > MOST_CUTS) /* emit_pieces() refuses them */
+                return;
         s->cuts = grown(s->cuts, s->cut_count, &s->cut_room, sizeof(*s->cuts));
         s->cuts[s->cut_count++] = cut;
 }
@@ -133,9 +139,9 @@ static void cut_by_time(struct splitter *s, const struct price_period *p)
 
 static void cut_by_energy(struct splitter *s, const struct price_period *p, int64_t boundary_mwh)
 {
-        int64_t part = boundary_mwh - s->energy_mwh;
+        int64_t part;
 
-        if (part <= 0 || part >= p->energy_mwh)
+        if (__builtin_sub_overflow(boundary_mwh, s->energy_mwh, &part) || part <= 0 || part >= p->energy_mwh)
                 return;
         cut_add(s, (struct cut){.at_ms = p->start_ms +
                                          (int64_t)((__int128)(p->end_ms - p->start_ms) * part / p->energy_mwh),
@@ -242,6 +248,9 @@ static bb_err emit(struct splitter *s, struct price_period *p, int64_t energy_be
 
         if (p->start_ms == p->end_ms && p->energy_mwh == 0 && s->count > 0)
                 return BB_OK;
+        s->looks += (int64_t)s->session->tariff->element_count;
+        if (s->looks > MOST_LOOKS)
+                return BB_E_LIMIT;
         p->time_ms = p->end_ms - p->start_ms;
         progress(s, p, energy_before);
         find_active(s, p, energy_before, active);
@@ -251,10 +260,9 @@ static bb_err emit(struct splitter *s, struct price_period *p, int64_t energy_be
             memcmp(active, s->active, sizeof(active)) == 0) {
                 last->end_ms = p->end_ms;
                 last->time_ms += p->time_ms;
-                last->energy_mwh += p->energy_mwh;
                 widen(&last->current_ma, &p->current_ma);
                 widen(&last->power_w, &p->power_w);
-                return BB_OK;
+                return __builtin_add_overflow(last->energy_mwh, p->energy_mwh, &last->energy_mwh) ? BB_E_LIMIT : BB_OK;
         }
         if (s->count >= MOST_PERIODS)
                 return BB_E_LIMIT;
@@ -279,6 +287,8 @@ static bb_err emit_pieces(struct splitter *s, const struct price_period *p)
         struct price_period piece = *p;
         int64_t energy = 0;
 
+        if (s->cut_count > MOST_CUTS)
+                return BB_E_LIMIT;
         for (size_t i = 0; i < s->cut_count; i++) {
                 int64_t at = energy_at(p, &s->cuts[i], energy);
 
@@ -293,18 +303,29 @@ static bb_err emit_pieces(struct splitter *s, const struct price_period *p)
         return emit(s, &piece, s->energy_mwh + energy);
 }
 
+static int64_t average_w(const struct price_period *p)
+{
+        __int128 power_w = (__int128)p->energy_mwh * 3600 / (p->end_ms - p->start_ms);
+
+        return power_w > INT64_MAX ? INT64_MAX : power_w < INT64_MIN ? INT64_MIN : (int64_t)power_w;
+}
+
 static bb_err split_stretch(struct splitter *s, const struct price_period *given)
 {
         struct price_period p = *given;
+        int64_t energy_mwh;
 
         if (p.end_ms < p.start_ms)
                 return BB_E_INVALID;
+        if (p.end_ms - s->session->periods[0].start_ms > MOST_MS ||
+            __builtin_add_overflow(s->energy_mwh, p.energy_mwh, &energy_mwh))
+                return BB_E_LIMIT;
         if (!is_reserved(&p) && !s->has_begun) {
                 s->has_begun = 1;
                 s->began_ms = p.start_ms;
         }
         if (!p.power_w.has && p.end_ms > p.start_ms) {
-                p.power_w.low = p.power_w.high = (int64_t)((__int128)p.energy_mwh * 3600 / (p.end_ms - p.start_ms));
+                p.power_w.low = p.power_w.high = average_w(&p);
                 p.power_w.has = 1;
         }
         s->cut_count = 0;
@@ -315,7 +336,8 @@ static bb_err split_stretch(struct splitter *s, const struct price_period *given
         if (s->cut_count > 1)
                 qsort(s->cuts, s->cut_count, sizeof(*s->cuts), by_time);
         TRY(emit_pieces(s, &p));
-        return __builtin_add_overflow(s->energy_mwh, p.energy_mwh, &s->energy_mwh) ? BB_E_LIMIT : BB_OK;
+        s->energy_mwh = energy_mwh;
+        return BB_OK;
 }
 
 bb_err price_split(const struct price_session *session, struct price_period **ret, size_t *ret_count)
