@@ -16,9 +16,9 @@
  *      limits.c         how far a session may go; limit_act.c what happens then
  *      usage.c          samples and states become stretches of even power
  *      session_price.c  what a session costs; session_usage.c what was used in it
- *      cdr_settle.c     the CDR that is kept of it; cdr_document.c how it is written (cdr_facts.c who and where,
- *                       cdr_signed.c signed meter values); cdr_store.c; cdr_credit.c taking one back; cdrs_api.c
- *      follow.c         what the domain tells: starts, states, CDRs
+ *      cdr_settle.c     the CDR that is kept of it, cdr_reservation.c or of a reservation that expired; cdr_document.c
+ * how it is written (cdr_facts.c who and where, cdr_signed.c signed meter values); cdr_store.c; cdr_credit.c taking one
+ * back; cdrs_api.c follow.c         what the domain tells: starts, states, CDRs
  */
 #include "billing.h"
 #include "cdr.h"
@@ -186,6 +186,7 @@ static bb_err load(const struct bb_host *host, void **ret_self)
         TRY(bb_event_subscribe("session.started", follow_started));
         TRY(bb_event_subscribe("connector.status", follow_status));
         TRY(bb_event_subscribe("cdr.created", follow_cdr));
+        TRY(bb_event_subscribe("reservation.expired", follow_expired));
         TRY(bb_db_migrations(schema_migrations, schema_migration_count));
         TRY(bb_http_routes(routes, BB_COUNT(routes)));
         *ret_self = NULL;

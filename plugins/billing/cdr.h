@@ -43,8 +43,12 @@ bb_err cdr_write_credit(const struct cdr *of, struct cdr *credit);
 /* --- cdr_settle.c --- */
 /* Writes the session's CDR, once. */
 BB_AWAIT bb_err cdr_settle(bb_str cdr_id, bb_str session_id);
-/* Whose, where and by what, of a session or of the reservation before it. */
+/* Whose, and where. */
 struct cdr cdr_of_session(const struct bb_session *, const struct priced *);
+
+/* --- cdr_reservation.c --- */
+/* Writes the CDR of a reservation that nobody used, once, when its time has a price. */
+BB_AWAIT bb_err cdr_settle_reservation(int64_t id, const struct billing_options *);
 
 /* --- cdr_store.c --- */
 /* Writes it down and tells (cdr.priced, cdr.credited): statements for one bb_db_run, CDR_STMTS of them. BB_E_EXISTS of

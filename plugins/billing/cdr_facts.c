@@ -61,12 +61,14 @@ static const struct bb_field facts_fields[] = {
 };
 static BB_SHAPE(CdrFacts, facts, 0, "Who charged, and where.", facts_fields);
 
-/* The tokens are our own, so none was asked of somebody else: a card was on the list, an app sent a command. */
+/* A card was on the list, whose ever it is; an app sent a command. Nobody else is asked yet. */
 static const struct {
         const char *type, *auth_method;
 } kinds[] = {[BB_TOKEN_RFID] = {"RFID", "WHITELIST"},
              [BB_TOKEN_APP] = {"APP_USER", "COMMAND"},
-             [BB_TOKEN_REMOTE] = {"OTHER", "COMMAND"}};
+             [BB_TOKEN_REMOTE] = {"OTHER", "COMMAND"},
+             [BB_TOKEN_AD_HOC] = {"AD_HOC_USER", "COMMAND"},
+             [BB_TOKEN_ROAMING] = {"RFID", "WHITELIST"}};
 
 static BB_AWAIT bb_err take_token(bb_str uid, struct facts *f)
 {

@@ -4,8 +4,6 @@
  * between charging and parking, a CDR gets its price.
  */
 #include "follow.h"
-#include "cdr.h"
-#include "contract.h"
 #include "limits.h"
 
 struct started {
@@ -23,14 +21,13 @@ static const struct bb_field started_fields[] = {
 };
 static BB_SHAPE(SessionStartedFacts, started, BB_SHAPE_OPEN, "Of session.started.", started_fields);
 
-/* The session's contract (version 0: none), and the tariff that it names; otherwise that of the option, or BB_NONE. */
-static BB_AWAIT bb_err contract_for(const struct started *s, const struct billing_options *options,
-                                    struct stored_contract *ret, bb_str *ret_tariff)
+BB_AWAIT bb_err terms_find(const struct cdr_who *who, int64_t at_ms, const struct billing_options *options,
+                           struct stored_contract *ret, bb_str *ret_tariff)
 {
         struct session_facts facts;
         int64_t version, position;
         bb_str id;
-        bb_err err = session_facts_find(s->token_uid, s->station_id, s->connector_id, s->started_ms, &facts);
+        bb_err err = session_facts_find(who->token_uid, who->station_id, who->connector_id, at_ms, &facts);
 
         ret->version = 0;
         *ret_tariff = options->default_tariff;
@@ -45,24 +42,20 @@ static BB_AWAIT bb_err contract_for(const struct started *s, const struct billin
 }
 
 /* The version of the tariff that was in force when the session's start became known to us. */
-static BB_AWAIT bb_err freeze(const struct started *s, int64_t known_ms, bb_str tariff, const struct stored_contract *c)
+static BB_AWAIT bb_err freeze(bb_str session_id, struct cdr_who *who, int64_t known_ms, bb_str tariff,
+                              const struct stored_contract *c)
 {
-        bb_str zone, facts;
+        bb_str facts;
 
-        TRY(location_zone(s->location_id, &zone));
-        TRY(cdr_facts_now(&(struct cdr_who){.token_uid = s->token_uid,
-                                            .station_id = s->station_id,
-                                            .location_id = s->location_id,
-                                            .time_zone = zone,
-                                            .connector_id = s->connector_id},
-                          &facts));
+        TRY(location_zone(who->location_id, &who->time_zone));
+        TRY(cdr_facts_now(who, &facts));
         return bb_db_query(NULL,
                            "insert into billing.session (session_id, tariff_id, tariff_version, time_zone, contract_id,"
                            " contract_version, facts) select $1, v.tariff_id, v.version, $3, $5, $6, $7 from "
                            "billing.tariff_version v"
                            " where v.tariff_id = $2 and v.saved_at <= $4 order by v.version desc limit 1"
                            " on conflict (tenant_id, session_id) do nothing",
-                           BB_UUID(s->session_id), BB_TEXT(tariff), BB_TEXT(zone), BB_TIME(known_ms),
+                           BB_UUID(session_id), BB_TEXT(tariff), BB_TEXT(who->time_zone), BB_TIME(known_ms),
                            BB_TEXT(c->version > 0 ? c->contract.id : BB_NONE),
                            BB_INT_OR_NULL(c->version > 0, c->version), BB_TEXT(facts));
 }
@@ -71,14 +64,19 @@ BB_AWAIT bb_err follow_started(const struct bb_event *event, void *state)
 {
         struct stored_contract contract;
         struct bb_fault fault;
+        struct cdr_who who;
         struct started s;
         bb_str tariff;
 
         TRY(bb_shape_decode_text(&SessionStartedFacts, event->payload, &s, &fault));
-        TRY(contract_for(&s, state, &contract, &tariff));
+        who = (struct cdr_who){.token_uid = s.token_uid,
+                               .station_id = s.station_id,
+                               .location_id = s.location_id,
+                               .connector_id = s.connector_id};
+        TRY(terms_find(&who, s.started_ms, state, &contract, &tariff));
         if (tariff.len == 0)
                 return BB_OK;
-        TRY(freeze(&s, event->at_ms, tariff, &contract));
+        TRY(freeze(s.session_id, &who, event->at_ms, tariff, &contract));
         return contract.version > 0 && contract.contract.limits != NULL
                        ? limits_arm(s.session_id, contract.contract.limits)
                        : BB_OK;
@@ -141,6 +139,24 @@ BB_AWAIT bb_err follow_cdr(const struct bb_event *event, void *state)
         (void)state;
         TRY(bb_shape_decode_text(&CdrCreatedFacts, event->payload, &c, &fault));
         return cdr_settle(c.cdr_id, c.session_id);
+}
+
+struct expired {
+        uint64_t present;
+        int64_t reservation_id;
+};
+static const struct bb_field expired_fields[] = {
+        FIELD(expired, reservation_id, "reservation_id", BB_T_INT, .flags = BB_REQUIRED),
+};
+static BB_SHAPE(ReservationExpiredFacts, expired, BB_SHAPE_OPEN, "Of reservation.expired.", expired_fields);
+
+BB_AWAIT bb_err follow_expired(const struct bb_event *event, void *state)
+{
+        struct bb_fault fault;
+        struct expired e;
+
+        TRY(bb_shape_decode_text(&ReservationExpiredFacts, event->payload, &e, &fault));
+        return cdr_settle_reservation(e.reservation_id, state);
 }
 
 BB_AWAIT void follow_forget(void *arg)

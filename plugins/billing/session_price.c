@@ -121,15 +121,55 @@ bb_err price_stretches(struct priced *p, const struct price_period *stretches, s
         return account_make(s, &p->policy, &p->account);
 }
 
+static struct price_period *reserved_first(int64_t from_ms, int64_t to_ms, const struct price_period *stretches,
+                                           size_t *count)
+{
+        struct price_period *all = BB_NEW_ARRAY(struct price_period, *count + 1);
+
+        all[0] = (struct price_period){
+                .start_ms = from_ms, .end_ms = to_ms, .time_ms = to_ms - from_ms, .state = PERIOD_RESERVED};
+        if (*count > 0)
+                memcpy(all + 1, stretches, *count * sizeof(*all));
+        (*count)++;
+        return all;
+}
+
 bb_err price_usage(struct priced *p, const struct usage *usage)
 {
         struct price_period *stretches;
         size_t count;
 
         TRY(usage_stretches(usage, &stretches, &count, &p->oddities));
+        if (p->reserved_ms != 0)
+                stretches = reserved_first(p->reserved_ms, usage->started_ms, stretches, &count);
         p->samples = usage->samples;
         p->sample_count = usage->sample_count;
         return price_stretches(p, stretches, count);
+}
+
+/* The reservation that it used, where reserved time has a price. One that had run out before its use was reported may
+ * have been charged for already. */
+static BB_AWAIT bb_err find_reservation(const struct bb_session *s, struct priced *p)
+{
+        struct bb_reservation r;
+        bb_rows *rows;
+        bb_err err;
+
+        if (!tariff_reserves(&p->tariff))
+                return BB_OK;
+        err = charging->session_reservation(s->id, &r);
+        if (err == BB_E_NOT_FOUND || (err == BB_OK && r.created_ms >= s->started_ms))
+                return BB_OK;
+        TRY(err);
+        TRY(bb_db_query(&rows,
+                        "select from billing.cdr c where c.reservation_id = $1 and c.kind = 3 and not exists"
+                        " (select from billing.cdr k where k.credit_of = c.cdr_id and k.kind = 1)",
+                        BB_INT(r.id)));
+        if (bb_rows_count(rows) > 0)
+                return BB_OK;
+        p->reservation_id = r.id;
+        p->reserved_ms = r.created_ms;
+        return BB_OK;
 }
 
 BB_AWAIT bb_err session_price_by(const struct price_rules *rules, const struct bb_session *s, struct priced *ret)
@@ -137,6 +177,7 @@ BB_AWAIT bb_err session_price_by(const struct price_rules *rules, const struct b
         struct usage usage;
 
         TRY(price_rules_load(rules, ret));
+        TRY(find_reservation(s, ret));
         TRY(session_usage_read(s, &usage));
         return price_usage(ret, &usage);
 }

@@ -103,3 +103,12 @@ int32_t tariff_asks(const struct tariff *t, uint32_t bits)
         }
         return 0;
 }
+
+int32_t tariff_reserves(const struct tariff *t)
+{
+        for (size_t i = 0; i < t->element_count; i++) {
+                if (t->elements[i].when.reservation != FOR_SESSION)
+                        return 1;
+        }
+        return 0;
+}

@@ -94,6 +94,8 @@ const struct component *tariff_component(const struct tariff *, int32_t dimensio
                                          const struct element **ret_element);
 /* Some element has one of these restrictions (WHEN_…). */
 int32_t tariff_asks(const struct tariff *, uint32_t bits);
+/* Some element is for reserved time. */
+int32_t tariff_reserves(const struct tariff *);
 /* Fills in what can be derived: each element's dimensions. */
 void tariff_ready(struct element *, size_t count, const struct component *);
 

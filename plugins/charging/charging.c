@@ -59,6 +59,7 @@ static const struct bb_charging_ops ops = {
         .reservation_cancel = charging_reservation_cancel,
         .reservation_get = charging_reservation_get,
         .reservation_list = charging_reservation_list,
+        .session_reservation = charging_session_reservation,
         .reservation_told = charging_reservation_told,
         .reservation_gone = charging_reservation_gone,
         /* session_read.c, session_list.c */

@@ -187,6 +187,7 @@ BB_AWAIT bb_err charging_reserve(bb_str actor, const struct bb_reservation *, st
 BB_AWAIT bb_err charging_reservation_cancel(bb_str actor, int64_t id, struct bb_command_result *ret_result,
                                             struct bb_reservation *ret);
 BB_AWAIT bb_err charging_reservation_get(int64_t id, struct bb_reservation *ret);
+BB_AWAIT bb_err charging_session_reservation(bb_str session_id, struct bb_reservation *ret);
 BB_AWAIT bb_err charging_reservation_list(const struct bb_reservation_filter *, int64_t after, size_t limit,
                                           struct bb_reservation **ret, size_t *ret_count);
 BB_AWAIT bb_err charging_reservation_told(const struct bb_reservation *);

@@ -62,6 +62,22 @@ BB_AWAIT bb_err charging_reservation_get(int64_t id, struct bb_reservation *ret)
         return BB_OK;
 }
 
+BB_AWAIT bb_err charging_session_reservation(bb_str session_id, struct bb_reservation *ret)
+{
+        bb_rows *rows;
+
+        if (!uuid_valid(session_id))
+                return BB_E_NOT_FOUND;
+        TRY(bb_db_query(&rows,
+                        "select " RESERVATION_COLUMNS " from charging.reservation r where r.session_id = $1"
+                        " order by r.created_at limit 1",
+                        BB_UUID(session_id)));
+        if (bb_rows_count(rows) == 0)
+                return BB_E_NOT_FOUND;
+        reservation_row(rows, 0, ret);
+        return BB_OK;
+}
+
 BB_AWAIT bb_err charging_reservation_list(const struct bb_reservation_filter *f, int64_t after, size_t limit,
                                           struct bb_reservation **ret, size_t *ret_count)
 {

@@ -519,7 +519,7 @@ AT(bb_bulk_order, timeout_ms, 144, int64_t);
 AT(bb_bulk_order, expires_ms, 152, int64_t);
 AT(bb_bulk_order, effect_timeout_ms, 160, int64_t);
 
-AT_LEAST(bb_charging_ops, 520);
+AT_LEAST(bb_charging_ops, 528);
 AT(bb_charging_ops, size, 0, uint32_t);
 AT(bb_charging_ops, admit, 8, bb_err (*)(const struct bb_admit *, struct bb_admitted *ret));
 AT(bb_charging_ops, online, 16, bb_err (*)(const struct bb_station_ref *, bb_str remote));
@@ -585,6 +585,7 @@ AT(bb_charging_ops, session_close, 488, bb_err (*)(bb_str actor, bb_str id, int6
 AT(bb_charging_ops, password_next, 496, bb_err (*)(bb_str actor, bb_str station_id, bb_str password, int32_t replace));
 AT(bb_charging_ops, measures_begin, 504, void (*)(struct bb_measures *ret));
 AT(bb_charging_ops, sample_take, 512, void (*)(struct bb_measures *, const struct bb_sample *));
+AT(bb_charging_ops, session_reservation, 520, bb_err (*)(bb_str session_id, struct bb_reservation *ret));
 
 IS(BB_PROFILE_CHARGE_POINT_MAX, 0);
 IS(BB_PROFILE_TX_DEFAULT, 1);

@@ -660,6 +660,8 @@ struct bb_charging_ops {
          * known quantity or unit, or no number, says nothing. Neither waits. */
         void (*measures_begin)(struct bb_measures *ret);
         void (*sample_take)(struct bb_measures *, const struct bb_sample *);
+        /* The reservation that a session used. BB_E_NOT_FOUND: none. */
+        bb_err (*session_reservation)(bb_str session_id, struct bb_reservation *ret);
 };
 
 /* Durable events of this contract: topic, key, and the members of the payload. Those with "?" are left out when there
