@@ -71,28 +71,46 @@ static void check_components(const struct tariff *t, size_t index, struct ocpi_r
         }
 }
 
-/* Both bounds are there, and nothing lies between them. */
-static void check_range(uint32_t set, uint32_t bits, int64_t min, int64_t max, bb_str path, struct ocpi_remarks *r)
+enum { RANGES = 5 };
+struct range {
+        uint32_t has_min, has_max; /* WHEN_…, where it is set */
+        int64_t min, max;          /* of none: of everything */
+        const char *max_name;
+};
+
+static struct range range_of(uint32_t set, uint32_t min_bit, uint32_t max_bit, int64_t min, int64_t max,
+                             const char *max_name)
 {
-        if ((set & bits) == bits && min >= max)
-                remark_error(r, path, BB_STR("nothing lies between the minimum and the maximum: this never applies"));
+        return (struct range){.has_min = set & min_bit,
+                              .has_max = set & max_bit,
+                              .min = set & min_bit ? min : 0,
+                              .max = set & max_bit ? max : INT64_MAX,
+                              .max_name = max_name};
+}
+
+static void ranges_of(const struct when *w, struct range ret[RANGES])
+{
+        ret[0] = range_of(w->set, WHEN_MIN_ENERGY, WHEN_MAX_ENERGY, w->min_energy_mwh, w->max_energy_mwh, "max_kwh");
+        ret[1] = range_of(w->set, WHEN_MIN_CURRENT, WHEN_MAX_CURRENT, w->min_current_ma, w->max_current_ma,
+                          "max_current");
+        ret[2] = range_of(w->set, WHEN_MIN_POWER, WHEN_MAX_POWER, w->min_power_w, w->max_power_w, "max_power");
+        ret[3] = range_of(w->set, WHEN_MIN_DURATION, WHEN_MAX_DURATION, w->min_duration_ms, w->max_duration_ms,
+                          "max_duration");
+        ret[4] = range_of(w->set, WHEN_START_DATE, WHEN_END_DATE, w->start_day, w->end_day, "end_date");
 }
 
 static void check_when(const struct tariff *t, size_t index, struct ocpi_remarks *r)
 {
         const struct when *w = &t->elements[index].when;
         bb_str path = bb_print("/elements/%zu/restrictions", index);
+        struct range ranges[RANGES];
 
-        check_range(w->set, WHEN_MIN_ENERGY | WHEN_MAX_ENERGY, w->min_energy_mwh, w->max_energy_mwh,
-                    bb_print("%.*s/max_kwh", BB_FMT(path)), r);
-        check_range(w->set, WHEN_MIN_CURRENT | WHEN_MAX_CURRENT, w->min_current_ma, w->max_current_ma,
-                    bb_print("%.*s/max_current", BB_FMT(path)), r);
-        check_range(w->set, WHEN_MIN_POWER | WHEN_MAX_POWER, w->min_power_w, w->max_power_w,
-                    bb_print("%.*s/max_power", BB_FMT(path)), r);
-        check_range(w->set, WHEN_MIN_DURATION | WHEN_MAX_DURATION, w->min_duration_ms, w->max_duration_ms,
-                    bb_print("%.*s/max_duration", BB_FMT(path)), r);
-        check_range(w->set, WHEN_START_DATE | WHEN_END_DATE, w->start_day, w->end_day,
-                    bb_print("%.*s/end_date", BB_FMT(path)), r);
+        ranges_of(w, ranges);
+        for (size_t i = 0; i < RANGES; i++) {
+                if (ranges[i].has_max && ranges[i].min >= ranges[i].max)
+                        remark_error(r, bb_print("%.*s/%s", BB_FMT(path), ranges[i].max_name),
+                                     BB_STR("nothing lies between the minimum and the maximum: this never applies"));
+        }
         if ((w->set & (WHEN_START_TIME | WHEN_END_TIME)) == (WHEN_START_TIME | WHEN_END_TIME) &&
             w->start_minute == w->end_minute && w->start_minute != 0)
                 remark_warning(r, bb_print("%.*s/end_time", BB_FMT(path)),
@@ -102,21 +120,49 @@ static void check_when(const struct tariff *t, size_t index, struct ocpi_remarks
                                BB_STR("the window passes midnight: the hours after it count on their own weekday"));
 }
 
-/* An earlier element of the same kind that applies always hides what a later one says of the same dimension. */
+/* Does `a` hold whenever `b` does? Where hours are in play only the same ones are known to. */
+static int32_t covers(const struct when *a, const struct when *b)
+{
+        const uint32_t times = WHEN_START_TIME | WHEN_END_TIME;
+        struct range outer[RANGES], inner[RANGES];
+
+        if (a->reservation != b->reservation)
+                return 0;
+        if (a->set & times && ((a->set & times) != (b->set & times) || a->start_minute != b->start_minute ||
+                               a->end_minute != b->end_minute))
+                return 0;
+        if (a->set & WHEN_DAYS && (!(b->set & WHEN_DAYS) || (b->days & ~a->days) != 0))
+                return 0;
+        ranges_of(a, outer);
+        ranges_of(b, inner);
+        for (size_t i = 0; i < RANGES; i++) {
+                if ((outer[i].has_min && (!inner[i].has_min || inner[i].min < outer[i].min)) ||
+                    (outer[i].has_max && (!inner[i].has_max || inner[i].max > outer[i].max)))
+                        return 0;
+        }
+        return 1;
+}
+
+/* An earlier element that applies whenever a later one does hides what that says of the same dimension. */
 static void check_hidden(const struct tariff *t, size_t index, struct ocpi_remarks *r)
 {
         const struct element *e = &t->elements[index];
+        uint32_t told = 0;
 
-        for (uint32_t i = e->first; i < e->first + e->count; i++) {
-                for (size_t k = 0; k < index; k++) {
-                        const struct element *earlier = &t->elements[k];
+        for (size_t k = 0; k < index; k++) {
+                const struct element *earlier = &t->elements[k];
+                uint32_t shared = earlier->dimensions & e->dimensions & ~told;
 
-                        if (earlier->when.set != 0 || earlier->when.reservation != e->when.reservation ||
-                            !(earlier->dimensions >> t->components[i].dimension & 1))
+                if (shared == 0 || !covers(&earlier->when, &e->when))
+                        continue;
+                told |= shared;
+                for (uint32_t i = e->first; i < e->first + e->count; i++) {
+                        if (!(shared >> t->components[i].dimension & 1))
                                 continue;
                         remark_warning(r, component_path(t, index, i),
-                                       bb_print("never applies: /elements/%zu has no restrictions and comes first", k));
-                        break;
+                                       bb_print("never applies: /elements/%zu %s", k,
+                                                earlier->when.set == 0 ? "has no restrictions and comes first"
+                                                                       : "applies whenever this does and comes first"));
                 }
         }
 }
@@ -144,6 +190,25 @@ static void check_gaps(const struct tariff *t, struct ocpi_remarks *r)
         }
 }
 
+/* Restrictions that a dimension cannot meet, and a tariff that says nothing of the session itself. */
+static void check_claims(const struct tariff *t, struct ocpi_remarks *r)
+{
+        int32_t of_session = 0;
+
+        for (size_t i = 0; i < t->element_count; i++) {
+                const struct when *w = &t->elements[i].when;
+
+                of_session |= w->reservation == FOR_SESSION;
+                if (t->elements[i].dimensions == 1u << DIM_PARKING &&
+                    ((w->set & WHEN_MIN_POWER && w->min_power_w > 0) ||
+                     (w->set & WHEN_MIN_CURRENT && w->min_current_ma > 0)))
+                        remark_warning(r, bb_print("/elements/%zu", i),
+                                       BB_STR("PARKING_TIME is when no power is asked for: this never applies"));
+        }
+        if (!of_session)
+                remark_warning(r, BB_STR("/elements"), BB_STR("all are of reservations: charging itself is free"));
+}
+
 static void check_limits(const struct tariff *t, struct ocpi_remarks *r)
 {
         if (t->least.has_net && t->most.has_net && t->least.net_micro > t->most.net_micro)
@@ -162,5 +227,6 @@ void tariff_check(const struct tariff *t, struct ocpi_remarks *r)
                 check_hidden(t, i, r);
         }
         check_gaps(t, r);
+        check_claims(t, r);
         check_limits(t, r);
 }

@@ -367,6 +367,19 @@ static void bad_tariffs_are_refused_with_the_place(void **state)
                 {"{\"currency\":\"EUR\",\"min_price\":{\"before_taxes\":2},\"max_price\":{\"before_taxes\":1},"
                  "\"elements\":[" ALWAYS(N("FLAT", "1", "1")) "]}",
                  "/min_price"},
+                {OF(WHEN(N("TIME", "1", "1"), "\"max_power\":0")), "/elements/0/restrictions/max_power"},
+                {OF(WHEN(N("TIME", "1", "1"), "\"min_duration\":60,\"max_duration\":60")),
+                 "/elements/0/restrictions/max_duration"},
+                {OF(WHEN(N("TIME", "1", "1"), "\"start_date\":\"2026-02-01\",\"end_date\":\"2026-02-01\"")),
+                 "/elements/0/restrictions/end_date"},
+                {OF(WHEN(N("TIME", "1", "1"), "\"min_kwh\":-1")), "/elements/0/restrictions/min_kwh"},
+                {OF(WHEN(N("TIME", "1", "1"), "\"day_of_week\":[\"NODAY\"]")),
+                 "/elements/0/restrictions/day_of_week/0"},
+                {OF(ALWAYS(C("TIME", "1", "101", "1"))), "/elements/0/price_components/0/vat"},
+                {OF(ALWAYS(N("TIME", "1000000.000001", "1"))), "/elements/0/price_components/0/price"},
+                {"{\"currency\":\"EUR\",\"max_price\":{\"after_taxes\":1},\"elements\":[" ALWAYS(
+                         N("FLAT", "1", "1")) "]}",
+                 "/max_price"},
                 {OF("{\"price_components\":[" N("FLAT", "1", "1") "],\"restriction\":{}}"), "/elements/0/restriction"},
         };
 
@@ -399,6 +412,93 @@ static void odd_tariffs_get_remarks(void **state)
                            "applies: /elements/0 has no restrictions and comes first\"}");
         holds(answer.body, "\"path\":\"/elements/1/restrictions/day_of_week\"");
         holds(answer.body, "TIME has no element without restrictions: it is free where none applies");
+}
+
+static void what_never_applies_is_told(void **state)
+{
+        static const struct {
+                const char *tariff, *path, *text; /* path NULL: nothing is odd about it */
+        } cases[] = {
+                {OF(WHEN(N("ENERGY", "1", "1"), "\"min_kwh\":5," WEEKDAYS) "," WHEN(
+                         N("ENERGY", "2", "1"),
+                         "\"min_kwh\":6,\"max_kwh\":9,\"day_of_week\":[\"MONDAY\"]") "," ALWAYS(N("ENERGY", "3", "1"))),
+                 "/elements/1/price_components/0", "applies whenever this does"},
+                {OF(WHEN(N("ENERGY", "1", "1"), "\"max_power\":11,\"start_time\":\"08:00\"") "," WHEN(
+                         N("ENERGY", "2", "1"),
+                         "\"max_power\":7,\"start_time\":\"08:00\"") "," ALWAYS(N("ENERGY", "3", "1"))),
+                 "/elements/1/price_components/0", "applies whenever this does"},
+                {OF(WHEN(N("ENERGY", "1", "1"), "\"max_power\":11") "," WHEN(
+                         N("ENERGY", "2", "1"), "\"max_power\":22") "," ALWAYS(N("ENERGY", "3", "1"))),
+                 NULL, ""},
+                {OF(WHEN(N("ENERGY", "1", "1"), "\"min_kwh\":5,\"start_time\":\"08:00\"") "," WHEN(
+                         N("ENERGY", "2", "1"), "\"min_kwh\":6") "," ALWAYS(N("ENERGY", "3", "1"))),
+                 NULL, ""},
+                {OF(WHEN(N("TIME", "1", "1"), RESERVED)), "/elements", "charging itself is free"},
+                {OF(WHEN(N("PARKING_TIME", "1", "1"), "\"min_power\":1") "," ALWAYS(N("PARKING_TIME", "1", "1"))),
+                 "/elements/0", "this never applies"},
+                {"{\"currency\":\"EUR\",\"tax_included\":\"YES\",\"elements\":[" ALWAYS(N("FLAT", "1", "1")) "]}",
+                 "/elements/0/price_components/0", "its rate is not told"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < BB_COUNT(cases); i++) {
+                struct testkit_answer answer = testkit_request("POST", "/v1/tariffs/check", cases[i].tariff);
+                char fragment[200];
+
+                assert_int_equal(answer.status, 200);
+                if (cases[i].path == NULL) {
+                        holds(answer.body, "\"remarks\":[]");
+                        continue;
+                }
+                snprintf(fragment, sizeof(fragment),
+                         "{\"severity\":\"warning\",\"path\":\"%s\",\"text\":", cases[i].path);
+                holds(answer.body, fragment);
+                holds(answer.body, cases[i].text);
+        }
+}
+
+/* Nothing wraps, and nobody waits for ten thousand years to be cut into days. */
+static void what_cannot_be_priced_is_refused(void **state)
+{
+        static const char *const cases[][3] = {
+                {"/v1/prices/preview",
+                 "{\"tariff\":" WHOLE(N("ENERGY", "1000000", "1")) ",\"energy_kwh\":10000,\"power_kw\":10}", NULL},
+                {"/v1/prices/preview",
+                 "{\"tariff\":" WHOLE(
+                         C("TIME", "1000000", "100", "100000000")) ",\"charging_s\":31622400,\"parking_s\":31622400}",
+                 NULL},
+                {"/v1/prices/audit",
+                 "{\"version\":\"2.2.1\",\"tariff\":" WHOLE(N(
+                         "ENERGY", "1000000",
+                         "1")) ",\"cdr\":{\"currency\":\"EUR\",\"start_date_time\":\"2026-11-02T10:00:00Z\",\"end_date_"
+                               "time\":\"2026-11-02T11:00:00Z\",\"total_energy\":0,\"total_time\":0,\"total_cost\":{},"
+                               "\"charging_periods\":[" P("2026-11-02T10:00:00Z", V("ENERGY", "1000000000")) "]}}",
+                 "/cdr/charging_periods"},
+                {"/v1/prices/audit",
+                 "{\"version\":\"2.2.1\",\"tariff\":" OF(WHEN(
+                         N("TIME", "1", "1"),
+                         "\"start_time\":\"08:00\"")) ",\"cdr\":{\"currency\":\"EUR\",\"start_date_time\":\"0001-01-"
+                                                      "01T00:00:00Z\",\"end_date_time\":\"9999-01-01T00:00:00Z\","
+                                                      "\"total_energy\":0,\"total_time\":0,\"total_cost\":{},"
+                                                      "\"charging_periods\":[" P("0001-01-01T00:00:00Z",
+                                                                                 V("TIME", "1")) "]}}",
+                 "/cdr/charging_periods"},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < BB_COUNT(cases); i++) {
+                struct testkit_answer answer = testkit_request("POST", cases[i][0], cases[i][1]);
+                char fragment[200];
+
+                if (cases[i][2] == NULL) { /* large, and within the range */
+                        assert_int_equal(answer.status, 200);
+                        continue;
+                }
+                assert_int_equal(answer.status, 422);
+                holds(answer.body, "price-out-of-range");
+                snprintf(fragment, sizeof(fragment), "\"pointer\":\"%s\"", cases[i][2]);
+                holds(answer.body, fragment);
+        }
 }
 
 static void previews_cut_at_every_change_of_price(void **state)
@@ -457,6 +557,8 @@ int main(void)
                 cmocka_unit_test(version_2_1_1_has_totals_of_its_own),
                 cmocka_unit_test(bad_tariffs_are_refused_with_the_place),
                 cmocka_unit_test(odd_tariffs_get_remarks),
+                cmocka_unit_test(what_never_applies_is_told),
+                cmocka_unit_test(what_cannot_be_priced_is_refused),
                 cmocka_unit_test(previews_cut_at_every_change_of_price),
                 cmocka_unit_test(previews_need_a_whole_session),
         };
