@@ -64,6 +64,7 @@ BB_AWAIT bb_err http_reply_write(struct http_request *, bb_str data); /* waits w
 /* ok 0: something broke on the way: the connection is cut so that the client sees it. */
 void http_reply_end(struct http_request *, int32_t ok);
 int32_t http_replied(const struct http_request *);
+int32_t http_is_open(const struct http_request *); /* the peer is still there, as far as we know */
 
 /* --- listeners --- */
 struct tls_context; /* tls.h */

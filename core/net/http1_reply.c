@@ -150,6 +150,11 @@ int32_t http_replied(const struct http_request *req)
         return exchange_of(req)->replied;
 }
 
+int32_t http_is_open(const struct http_request *req)
+{
+        return req->conn->wire != NULL;
+}
+
 /* --- streamed answers --- */
 
 void http_reply_begin(struct http_request *req, int32_t status, const struct bb_http_header *h, size_t count,

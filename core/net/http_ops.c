@@ -174,6 +174,13 @@ static BB_AWAIT bb_err send_file(bb_response *res, const char *path, const char 
         return response_file(res, path, content_type, download_name);
 }
 
+static BB_AWAIT bb_err send_growing_file(bb_response *res, const char *path, const char *content_type,
+                                         bb_str download_name, bb_more more, void *arg)
+{
+        CHECK_RESPONSE(res, BB_E_INVALID);
+        return more == NULL ? BB_E_INVALID : response_growing_file(res, path, content_type, download_name, more, arg);
+}
+
 static void file_sent(const bb_response *res, int64_t *ret_from, int64_t *ret_count)
 {
         *ret_from = is_response(res) ? res->file_from : 0;
@@ -296,5 +303,6 @@ const struct bb_http_ops http_ops = {
         .send_page = send_page,
         .read_body = read_body,
         .file_sent = file_sent,
+        .send_growing_file = send_growing_file,
         .client_certificate = get_client_chain,
 };

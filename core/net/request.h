@@ -106,6 +106,9 @@ void response_settle(struct bb_response *, bb_err);
 BB_AWAIT void response_send(struct bb_response *, bb_err);
 /* Files (response_file.c). */
 BB_AWAIT bb_err response_file(struct bb_response *, const char *path, const char *content_type, bb_str download_name);
+typedef bb_err (*bb_more)(int64_t sent, void *arg, int32_t *ret_complete);
+BB_AWAIT bb_err response_growing_file(struct bb_response *, const char *path, const char *content_type,
+                                      bb_str download_name, bb_more more, void *arg);
 /* One byte range of a file of `size` bytes: BB_OK, BB_E_NOT_FOUND (no usable Range: send all), BB_E_INVALID (416). */
 bb_err range_parse(bb_str header, int64_t size, int64_t *ret_from, int64_t *ret_length);
 bb_str content_disposition(bb_str download_name);

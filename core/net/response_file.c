@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Files as answers: ranges, validators and the name under which they are saved. Read piece by piece on a worker thread,
- * since a disk can be slow.
+ * Files as answers: ranges, validators and the name under which they are saved; also those that still grow. Read piece
+ * by piece on a worker thread, since a disk can be slow.
  */
 #include "base/arena.h"
 #include "base/buf.h"
@@ -125,6 +125,24 @@ static void read_piece(void *arg)
         p->error = p->got < 0 ? errno : 0;
 }
 
+/* `got` 0: the end, as it is now. */
+static BB_AWAIT bb_err fill(struct piece *p)
+{
+        bb_err err = bb_worker_run(read_piece, p);
+
+        if (err == BB_E_BUSY) /* a bounded read here is better than no answer */
+                read_piece(p);
+        else if (err < 0)
+                return err;
+        return p->got < 0 ? BB_E_IO : BB_OK;
+}
+
+static bb_err broken_off(const struct piece *p)
+{
+        bb_log(BB_ERROR, "http.file_failed", "a file could not be read to its end", bb_kv_int("errno", p->error));
+        return BB_E_IO;
+}
+
 static BB_AWAIT bb_err send_pieces(struct bb_response *res, int fd, int64_t from, int64_t length)
 {
         struct piece p = {.fd = fd, .at = from, .bytes = bb_alloc(PIECE)};
@@ -133,21 +151,40 @@ static BB_AWAIT bb_err send_pieces(struct bb_response *res, int fd, int64_t from
                 bb_err err;
 
                 p.want = length < PIECE ? (size_t)length : PIECE;
-                err = bb_worker_run(read_piece, &p);
-                if (err == BB_E_BUSY) /* a bounded read here is better than no answer */
-                        read_piece(&p);
-                else if (err < 0)
-                        return err;
-                if (p.got <= 0) { /* shorter than it was when the length was promised, or unreadable */
-                        bb_log(BB_ERROR, "http.file_failed", "a file could not be read to its end",
-                               bb_kv_int("errno", p.error));
-                        return BB_E_IO;
-                }
+                err = fill(&p);
+                if (err == BB_E_IO || p.got == 0) /* unreadable, or shorter than when the length was promised */
+                        return broken_off(&p);
+                TRY(err);
                 TRY(response_stream_write(res, (bb_str){.ptr = p.bytes, .len = (size_t)p.got}));
                 p.at += p.got;
                 length -= p.got;
         }
         return BB_OK;
+}
+
+/* What is there, and then what `more` waited for, until it says that nothing comes any more. */
+static BB_AWAIT bb_err send_growing(struct bb_response *res, int fd, bb_more more, void *arg)
+{
+        struct piece p = {.fd = fd, .bytes = bb_alloc(PIECE), .want = PIECE};
+        int32_t complete = 0;
+
+        for (;;) {
+                bb_err err = fill(&p);
+
+                if (err == BB_E_IO)
+                        return broken_off(&p);
+                TRY(err);
+                if (p.got > 0) {
+                        TRY(response_stream_write(res, (bb_str){.ptr = p.bytes, .len = (size_t)p.got}));
+                        p.at += p.got;
+                        continue;
+                }
+                if (complete)
+                        return BB_OK;
+                if (!http_is_open(res->request->wire))
+                        return BB_E_CLOSED;
+                TRY(more(p.at, arg, &complete));
+        }
 }
 
 static bb_str file_tag(const struct stat *st)
@@ -207,15 +244,48 @@ static BB_AWAIT bb_err send_opened(struct bb_response *res, int fd, const char *
         return send_pieces(res, fd, from, length);
 }
 
+/* Not blocking: opening a FIFO that somebody put there would stop the loop. */
+static bb_err open_file(const char *path, int *ret_fd)
+{
+        *ret_fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (*ret_fd >= 0)
+                return BB_OK;
+        return errno == ENOENT || errno == ENOTDIR ? BB_E_NOT_FOUND : BB_E_IO;
+}
+
 BB_AWAIT bb_err response_file(struct bb_response *res, const char *path, const char *content_type, bb_str download_name)
 {
-        /* Not blocking: opening a FIFO that somebody put there would stop the loop. */
-        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
         bb_err err;
+        int fd;
 
-        if (fd < 0)
-                return errno == ENOENT || errno == ENOTDIR ? BB_E_NOT_FOUND : BB_E_IO;
+        TRY(open_file(path, &fd));
         err = send_opened(res, fd, content_type, download_name);
+        close(fd);
+        return err;
+}
+
+static BB_AWAIT bb_err follow_opened(struct bb_response *res, int fd, const char *content_type, bb_str download_name,
+                                     bb_more more, void *arg)
+{
+        struct stat st;
+
+        if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+                return BB_E_NOT_FOUND;
+        response_set_header(res, "Accept-Ranges", BB_STR("none"));
+        if (download_name.len > 0)
+                response_set_header(res, "Content-Disposition", content_disposition(download_name));
+        TRY(response_stream_begin(res, content_type, -1));
+        return request_is(res->request, "HEAD") ? BB_OK : send_growing(res, fd, more, arg);
+}
+
+BB_AWAIT bb_err response_growing_file(struct bb_response *res, const char *path, const char *content_type,
+                                      bb_str download_name, bb_more more, void *arg)
+{
+        bb_err err;
+        int fd;
+
+        TRY(open_file(path, &fd));
+        err = follow_opened(res, fd, content_type, download_name, more, arg);
         close(fd);
         return err;
 }

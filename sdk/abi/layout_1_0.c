@@ -985,7 +985,7 @@ AT(bb_fetch_answer, body, 8, bb_str);
 AT(bb_fetch_answer, headers, 24, const struct bb_http_header *);
 AT(bb_fetch_answer, header_count, 32, size_t);
 
-AT_LEAST(bb_http_ops, 304);
+AT_LEAST(bb_http_ops, 312);
 AT(bb_http_ops, size, 0, uint32_t);
 AT(bb_http_ops, routes, 8, bb_err (*)(bb_plugin_ref *who, const struct bb_route *, size_t count, size_t stride));
 AT(bb_http_ops, method, 16, bb_str (*)(const bb_request *));
@@ -1024,6 +1024,7 @@ AT(bb_http_ops, send_page, 272, void (*)(bb_response *, bb_json *items, bb_str n
 AT(bb_http_ops, client_certificate, 280, bb_str (*)(const bb_request *));
 AT(bb_http_ops, read_body, 288, bb_err (*)(bb_request *, void *buffer, size_t room, size_t *ret_count));
 AT(bb_http_ops, file_sent, 296, void (*)(const bb_response *, int64_t *ret_from, int64_t *ret_count));
+AT(bb_http_ops, send_growing_file, 304, bb_err (*)(bb_response *, const char *path, const char *content_type, bb_str download_name, bb_err (*more)(int64_t sent, void *arg, int32_t *ret_complete), void *arg));
 
 AT_LEAST(bb_net_ops, 64);
 AT(bb_net_ops, size, 0, uint32_t);

@@ -183,6 +183,18 @@ static bb_err send_file(bb_response *res, const char *path, const char *content_
         fclose(f);
         return BB_OK;
 }
+/* `more` is called until it says that the file is complete. */
+static bb_err send_growing_file(bb_response *res, const char *path, const char *content_type, bb_str download_name,
+                                bb_err (*more)(int64_t, void *, int32_t *), void *arg)
+{
+        int32_t complete = 0;
+
+        TRY(send_file(res, path, content_type, download_name));
+        while (!complete)
+                TRY(more((int64_t)res->body.len, arg, &complete));
+        buf_free(&res->body);
+        return send_file(res, path, content_type, download_name);
+}
 static bb_err stream_begin(bb_response *res, const char *content_type)
 {
         send_bytes(res, content_type, BB_STR(""));
@@ -340,7 +352,8 @@ const struct bb_http_ops testkit_http_ops = {.size = sizeof(testkit_http_ops),
                                              .page = read_page,
                                              .send_page = send_page,
                                              .read_body = read_body,
-                                             .file_sent = file_sent};
+                                             .file_sent = file_sent,
+                                             .send_growing_file = send_growing_file};
 const struct bb_http_ops *bb_http_ = &testkit_http_ops;
 
 static const struct bb_route *find_route(struct bb_request *req)

@@ -177,6 +177,17 @@ struct bb_http_ops {
         /* After bb_response_file, also one that failed on the way: which bytes of the file were sent, a range perhaps.
          */
         void (*file_sent)(const bb_response *, int64_t *ret_from, int64_t *ret_count);
+
+        /* A file that is still being written at its end, from its start: what is there, as fast as the caller takes it,
+         * then what comes. `more` runs in this task whenever all that is there was sent: it waits for more, for a
+         * second or so (a caller who went away is noticed between), and returns BB_OK; with *ret_complete set when the
+         * file will not grow any more (what was added before is still sent), or an error when it will never be
+         * complete: then the connection is cut, so that nobody takes the part for the whole. Its length is not known,
+         * so there are no ranges. Whoever begins the file anew makes another file: one that gets shorter is not
+         * noticed. */
+        BB_AWAIT bb_err (*send_growing_file)(bb_response *, const char *path, const char *content_type,
+                                             bb_str download_name,
+                                             bb_err (*more)(int64_t sent, void *arg, int32_t *ret_complete), void *arg);
 };
 
 /* Plain TCP and TLS, for hardware with protocols of its own. A stream belongs to one task at a time. */
@@ -294,6 +305,13 @@ static inline BB_AWAIT bb_err bb_response_file(bb_response *res, const char *pat
                                                bb_str download_name)
 {
         return bb_http_->send_file(res, path, content_type, download_name);
+}
+static inline BB_AWAIT bb_err bb_response_growing_file(bb_response *res, const char *path, const char *content_type,
+                                                       bb_str download_name,
+                                                       bb_err (*more)(int64_t sent, void *arg, int32_t *ret_complete),
+                                                       void *arg)
+{
+        return bb_http_->send_growing_file(res, path, content_type, download_name, more, arg);
 }
 static inline void bb_response_file_sent(const bb_response *res, int64_t *ret_from, int64_t *ret_count)
 {
