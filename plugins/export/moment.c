@@ -4,7 +4,7 @@
 #include "digits.h"
 
 #define EPOCH_S 946684800LL /* 2000-01-01, where PostgreSQL counts from */
-#define SPAN_BITS 15        /* 32,768 s: no zone has ever gone forth and back within nine hours */
+#define SPAN_S 32768        /* no zone has ever gone forth and back within nine hours */
 
 static int64_t floor_div(int64_t a, int64_t b)
 {
@@ -22,11 +22,11 @@ void moments_init(struct moments *m, const struct table_spec *spec)
 
 static int32_t offset_at(struct moments *m, int64_t second)
 {
-        int64_t span = second >> SPAN_BITS;
+        int64_t span = floor_div(second, SPAN_S);
         __typeof__(&m->buckets[0]) bucket = &m->buckets[span & (MOMENT_BUCKETS - 1)];
 
         if (bucket->span != span) {
-                int64_t first = span << SPAN_BITS, last = first + (1 << SPAN_BITS) - 1;
+                int64_t first = span * SPAN_S, last = first + SPAN_S - 1;
 
                 bucket->span = span;
                 bucket->offset_s = m->offset_s(m->zone, first * 1000);
