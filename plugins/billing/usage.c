@@ -90,6 +90,7 @@ static void course_by_shape(const struct instant *readings, size_t count, int32_
 {
         __int128 *weights = bb_alloc((count + 1) * sizeof(*weights)), sum = 0;
         int64_t value, before = NONE, before_ms = 0;
+        int32_t scale = 0;
 
         for (size_t i = 0; i < count; i++) {
                 value = value_of(&readings[i], quantity);
@@ -103,9 +104,11 @@ static void course_by_shape(const struct instant *readings, size_t count, int32_
                 }
                 weights[i] = sum;
         }
+        while (sum >> scale > INT64_MAX) /* of absurd values the last digits are nothing: the product has to fit */
+                scale++;
         for (size_t i = 0; sum > 0 && i < count; i++) {
                 if (value_of(&readings[i], quantity) != NONE)
-                        knot_add(c, readings[i].at_ms, (int64_t)(weights[i] * total_mwh / sum));
+                        knot_add(c, readings[i].at_ms, (int64_t)((weights[i] >> scale) * total_mwh / (sum >> scale)));
         }
 }
 

@@ -163,6 +163,18 @@ static void intervals_or_currents_give_the_shape(void **state)
         CHECK(currents, no_states, 1900, USAGE_ESTIMATED, {0, 30, 600, 0}, {30, 60, 300, 0});
 }
 
+/* A meter of ten thousand times what the earth consumes: absurd, and no number wraps. */
+static void absurd_values_do_not_wrap(void **state)
+{
+        const struct bb_sample powers[] = {told(0, "Power.Active.Import", "W", "", "999999999999999"),
+                                           told(30, "Power.Active.Import", "W", "", "999999999999999"),
+                                           told(60, "Power.Active.Import", "W", "", "999999999999999")};
+
+        (void)state;
+        CHECK(powers, no_states, 1000000000000000, USAGE_ESTIMATED, {0, 30, 499999999999500, 0},
+              {30, 60, 499999999999500, 0});
+}
+
 static void while_it_runs_the_latest_register_counts(void **state)
 {
         const struct bb_sample samples[] = {REGISTER(15, "3000")};
@@ -225,6 +237,7 @@ int main(void)
                 cmocka_unit_test(a_stop_below_the_start_costs_nothing),
                 cmocka_unit_test(parking_is_when_the_vehicle_asks_for_nothing),
                 cmocka_unit_test(intervals_or_currents_give_the_shape),
+                cmocka_unit_test(absurd_values_do_not_wrap),
                 cmocka_unit_test(while_it_runs_the_latest_register_counts),
                 cmocka_unit_test(nothing_is_lost_and_nothing_made_up),
         };
