@@ -17,12 +17,10 @@
 
 #define CONNECT_MS 10000
 #define OID_TEXT 25
-/* The loop comes first: every so many rows, while it is late, we pause. But not for ever: it may be late for another
- * reason. */
+/* The loop comes first: when it is late, we pause for as long after every so many rows. */
 #define PACE_ROWS 256
 #define LAG_MS 10
-#define PAUSE_MS 5
-#define PAUSES_MOST 40
+#define PAUSE_MOST_MS 200
 
 void copy_stop(void *arg)
 {
@@ -219,13 +217,13 @@ static bb_err hand_over(struct copying *c, size_t n)
 
 static bb_err pace(struct copying *c)
 {
-        for (int i = 0; i < PAUSES_MOST && loop_lag_ms() > LAG_MS; i++) {
-                bb_err err = wait_until(c, -1, 0, time_mono_ms() + PAUSE_MS);
+        int64_t lag = loop_lag_ms();
+        bb_err err;
 
-                if (err != BB_E_TIMEOUT)
-                        return err;
-        }
-        return check(c, c->until_ms);
+        if (lag <= LAG_MS)
+                return check(c, c->until_ms);
+        err = wait_until(c, -1, 0, time_mono_ms() + (lag < PAUSE_MOST_MS ? lag : PAUSE_MOST_MS));
+        return err == BB_E_TIMEOUT ? check(c, c->until_ms) : err;
 }
 
 static bb_err take_row(struct copying *c, char *row, int len)

@@ -13,6 +13,7 @@ struct taken {
         int32_t fail_at; /* row() gives BB_E_IO at this one */
         int32_t block_ms;
         atomic_int began;
+        atomic_int_fast64_t seen;
         const struct bb_stmt *stmt;
         int64_t timeout_ms;
         int32_t flags;
@@ -56,6 +57,7 @@ static bb_err take(const char *data, size_t len, void *arg)
         const char *end = data + len;
 
         atomic_store(&t->began, 1);
+        atomic_fetch_add(&t->seen, 1);
         t->bytes += (int64_t)len;
         if (t->block_ms > 0)
                 usleep((useconds_t)t->block_ms * 1000);
@@ -316,6 +318,30 @@ static void cancelling_ends_it(void **state)
         buf_free(&flowing.text);
 }
 
+/* While the loop does not turn at all, next to nothing is copied. */
+static void it_gives_way_to_a_loop_that_is_late(void **state)
+{
+        struct bb_stmt flows = BB_STMT("select i::text from generate_series(1, 100000000) i");
+        struct taken t = {.rows = 0};
+        bb_task_id id = start_copy(&nord, &t, &flows);
+        int64_t before;
+
+        (void)state;
+        while (!atomic_load(&t.began))
+                loop_turn(5);
+        usleep(300000);
+        before = atomic_load(&t.seen);
+        usleep(600000);
+        assert_true(atomic_load(&t.seen) - before < 5000);
+        before = atomic_load(&t.seen);
+        while (atomic_load(&t.seen) - before < 5000) /* it goes on when the loop does */
+                loop_turn(5);
+        bb_task_cancel(id);
+        wait_done(&t);
+        wait_for_backends(0);
+        buf_free(&t.text);
+}
+
 static void a_task_out_of_time(void **state)
 {
         struct bb_stmt sleeps = BB_STMT("select pg_sleep(600)::text");
@@ -484,6 +510,7 @@ int main(void)
                 cmocka_unit_test(many_rows_while_the_loop_turns),
                 cmocka_unit_test(an_error_of_the_receiver_ends_it),
                 cmocka_unit_test(cancelling_ends_it),
+                cmocka_unit_test(it_gives_way_to_a_loop_that_is_late),
                 cmocka_unit_test(a_task_out_of_time),
                 cmocka_unit_test(a_server_that_goes_away),
                 cmocka_unit_test(locks_are_not_waited_for_long),
