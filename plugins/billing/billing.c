@@ -10,7 +10,8 @@
  *      ocpi_tariff.c    tariffs as OCPI writes them; ocpi_check.c what is wrong with one; currency.c
  *      ocpi_cdr.c       CDRs as OCPI writes them
  *      versioned.c      documents that are kept in versions: tariffs_api.c, contracts_api.c
- *      preview.c        what a session would cost
+ *      preview.c        what a session would cost; preview_price.c
+ *      pricing.c        the same and more for other plugins
  *      audit.c          what somebody else's CDR should have cost
  *      contract*.c      contracts: terms, rules (contract_rule.c), which one wins; explain.c says why
  *      limits.c         how far a session may go; limit_act.c what happens then
@@ -20,6 +21,8 @@
  * how it is written (cdr_facts.c who and where, cdr_signed.c signed meter values); cdr_store.c; cdr_credit.c taking one
  * back; cdrs_api.c follow.c         what the domain tells: starts, states, CDRs
  */
+#include <busbar/pricing.h>
+
 #include "billing.h"
 #include "cdr.h"
 #include "contract.h"
@@ -27,6 +30,7 @@
 #include "limits.h"
 
 const struct bb_charging_ops *charging;
+extern const struct bb_pricing_ops pricing_ops BB_HIDDEN; /* pricing.c */
 
 int32_t zone_offset_s(const void *zone, int64_t at_ms)
 {
@@ -189,6 +193,7 @@ static bb_err load(const struct bb_host *host, void **ret_self)
         TRY(bb_event_subscribe("reservation.expired", follow_expired));
         TRY(bb_db_migrations(schema_migrations, schema_migration_count));
         TRY(bb_http_routes(routes, BB_COUNT(routes)));
+        TRY(bb_provide("pricing/1", &pricing_ops));
         *ret_self = NULL;
         return BB_OK;
 }

@@ -215,10 +215,8 @@ struct price_view price_view_of(bb_str session_id, const struct priced *p)
         return view;
 }
 
-/* --- GET /v1/sessions/{id}/price --- */
-
 /* That of the CDR in force: the replacement, where there is one. BB_E_NOT_FOUND: there is no CDR yet. */
-static BB_AWAIT bb_err price_kept(bb_str session_id, bb_json **ret)
+static BB_AWAIT bb_err view_of_cdr(bb_str session_id, struct price_view *ret)
 {
         struct bb_fault fault;
         bb_rows *rows;
@@ -231,33 +229,38 @@ static BB_AWAIT bb_err price_kept(bb_str session_id, bb_json **ret)
                 BB_UUID(session_id)));
         if (bb_rows_count(rows) == 0)
                 return BB_E_NOT_FOUND;
-        TRY(bb_json_parse(bb_row_str(rows, 0, 0), ret, &fault));
-        bb_json_set_str(*ret, "cdr_id", bb_row_str(rows, 0, 1));
-        bb_json_set_str(*ret, "replaces", bb_row_str(rows, 0, 2));
-        bb_json_set_str(*ret, "credited_by", bb_row_str(rows, 0, 3));
+        TRY(bb_shape_decode_text(&SessionPrice, bb_row_str(rows, 0, 0), ret, &fault));
+        ret->cdr_id = bb_row_str(rows, 0, 1);
+        ret->replaces = bb_row_str(rows, 0, 2);
+        ret->credited_by = bb_row_str(rows, 0, 3);
         return BB_OK;
 }
 
+BB_AWAIT bb_err session_price_view(const struct bb_session *s, struct price_view *ret)
+{
+        struct priced now;
+        bb_err err = view_of_cdr(s->id, ret);
+
+        if (err != BB_E_NOT_FOUND)
+                return err;
+        TRY(session_price_now(s, &now));
+        *ret = price_view_of(s->id, &now);
+        return BB_OK;
+}
+
+/* GET /v1/sessions/{id}/price */
 BB_AWAIT bb_err session_price_read(bb_request *req, bb_response *res)
 {
         struct price_view view;
-        struct priced now;
         struct bb_session s;
-        bb_json *kept;
         bb_err err;
 
         TRY(charging->session_get(bb_request_param(req, "id"), &s));
-        err = price_kept(s.id, &kept);
-        if (err == BB_OK)
-                bb_response_json(res, kept);
-        if (err != BB_E_NOT_FOUND)
-                return err;
-        err = session_price_now(&s, &now);
+        err = session_price_view(&s, &view);
         if (err == BB_E_NOT_FOUND)
                 return bb_problem(res, err, 404, "no-price",
                                   BB_STR("No tariff was in force for this session when it began."));
         TRY(price_answer(res, err, NULL));
-        view = price_view_of(s.id, &now);
         bb_response_shape(res, &SessionPrice, &view);
         return BB_OK;
 }

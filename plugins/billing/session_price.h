@@ -61,6 +61,8 @@ struct price_view price_view_of(bb_str session_id, const struct priced *);
 struct bb_array oddity_names(uint32_t found);
 bb_str oddity_text(uint32_t found);
 
+/* As it is shown: of the CDR in force, or so far. BB_E_NOT_FOUND as above. */
+BB_AWAIT bb_err session_price_view(const struct bb_session *, struct price_view *ret);
 /* GET /v1/sessions/{id}/price */
 BB_AWAIT bb_err session_price_read(bb_request *, bb_response *);
 

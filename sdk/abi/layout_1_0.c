@@ -15,6 +15,7 @@
 #include <busbar/log.h>
 #include <busbar/payment.h>
 #include <busbar/plugin.h>
+#include <busbar/pricing.h>
 #include <busbar/rt.h>
 #include <busbar/shape.h>
 #include <busbar/station_driver.h>
@@ -1137,6 +1138,109 @@ AT(bb_plugin, tenant_start, 88, bb_err (*)(void *self, bb_tenant *tenant, const 
 AT(bb_plugin, tenant_stop, 96, void (*)(void *self, void *state));
 AT(bb_plugin, unload, 104, void (*)(void *self));
 AT(bb_plugin, check, 112, const char *(*)(const void *config));
+
+IS(BB_PRICE_KWH, 0);
+IS(BB_PRICE_MINUTE, 1);
+IS(BB_PRICE_SESSION, 2);
+IS(BB_PRICE_MINUTE_PARKED, 3);
+IS(BB_CDR_SESSION, 0);
+IS(BB_CDR_CREDIT, 1);
+IS(BB_CDR_REPLACEMENT, 2);
+IS(BB_CDR_RESERVATION, 3);
+
+AT_LEAST(bb_price_amount, 32);
+AT(bb_price_amount, net_e4, 0, int64_t);
+AT(bb_price_amount, vat_e4, 8, int64_t);
+AT(bb_price_amount, gross_e4, 16, int64_t);
+AT(bb_price_amount, has_tax, 24, int32_t);
+
+EXACTLY(bb_price_component, 48);
+AT(bb_price_component, per, 0, int32_t);
+AT(bb_price_component, has_gross, 4, int32_t);
+AT(bb_price_component, net_micro, 8, int64_t);
+AT(bb_price_component, gross_micro, 16, int64_t);
+AT(bb_price_component, step_size, 24, int64_t);
+
+EXACTLY(bb_price, 464);
+AT(bb_price, currency, 0, bb_str);
+AT(bb_price, final, 16, int32_t);
+AT(bb_price, total, 24, struct bb_price_amount);
+AT(bb_price, fixed, 56, struct bb_price_amount);
+AT(bb_price, energy, 88, struct bb_price_amount);
+AT(bb_price, time, 120, struct bb_price_amount);
+AT(bb_price, parking, 152, struct bb_price_amount);
+AT(bb_price, reservation, 184, struct bb_price_amount);
+AT(bb_price, overstay, 216, struct bb_price_amount);
+AT(bb_price, payable_minor, 248, int64_t);
+AT(bb_price, energy_mwh, 256, int64_t);
+AT(bb_price, time_ms, 264, int64_t);
+AT(bb_price, parking_ms, 272, int64_t);
+AT(bb_price, reservation_ms, 280, int64_t);
+AT(bb_price, tariff_id, 288, bb_str);
+AT(bb_price, contract_id, 304, bb_str);
+AT(bb_price, tariff_version, 320, int64_t);
+AT(bb_price, contract_version, 328, int64_t);
+AT(bb_price, cdr_id, 336, bb_str);
+AT(bb_price, credited_by, 352, bb_str);
+AT(bb_price, account, 368, bb_str);
+AT(bb_price, components, 384, struct bb_array);
+
+EXACTLY(bb_price_question, 144);
+AT(bb_price_question, station_id, 0, bb_str);
+AT(bb_price_question, token_uid, 16, bb_str);
+AT(bb_price_question, connector_id, 32, int64_t);
+AT(bb_price_question, tariff_id, 40, bb_str);
+AT(bb_price_question, time_zone, 56, bb_str);
+AT(bb_price_question, start_ms, 72, int64_t);
+AT(bb_price_question, energy_mwh, 80, int64_t);
+AT(bb_price_question, charging_ms, 88, int64_t);
+AT(bb_price_question, power_w, 96, int64_t);
+AT(bb_price_question, parking_ms, 104, int64_t);
+
+EXACTLY(bb_priced_cdr, 408);
+AT(bb_priced_cdr, id, 0, bb_str);
+AT(bb_priced_cdr, kind, 16, int32_t);
+AT(bb_priced_cdr, session_id, 24, bb_str);
+AT(bb_priced_cdr, credit_of, 40, bb_str);
+AT(bb_priced_cdr, credited_by, 56, bb_str);
+AT(bb_priced_cdr, replaced_by, 72, bb_str);
+AT(bb_priced_cdr, reason, 88, bb_str);
+AT(bb_priced_cdr, reservation_id, 104, int64_t);
+AT(bb_priced_cdr, token_uid, 112, bb_str);
+AT(bb_priced_cdr, station_id, 128, bb_str);
+AT(bb_priced_cdr, location_id, 144, bb_str);
+AT(bb_priced_cdr, connector_id, 160, int64_t);
+AT(bb_priced_cdr, tariff_id, 168, bb_str);
+AT(bb_priced_cdr, contract_id, 184, bb_str);
+AT(bb_priced_cdr, tariff_version, 200, int64_t);
+AT(bb_priced_cdr, contract_version, 208, int64_t);
+AT(bb_priced_cdr, started_ms, 216, int64_t);
+AT(bb_priced_cdr, ended_ms, 224, int64_t);
+AT(bb_priced_cdr, created_ms, 232, int64_t);
+AT(bb_priced_cdr, currency, 240, bb_str);
+AT(bb_priced_cdr, total, 256, struct bb_price_amount);
+AT(bb_priced_cdr, payable_minor, 288, int64_t);
+AT(bb_priced_cdr, energy_mwh, 296, int64_t);
+AT(bb_priced_cdr, time_ms, 304, int64_t);
+AT(bb_priced_cdr, parking_ms, 312, int64_t);
+AT(bb_priced_cdr, reservation_ms, 320, int64_t);
+AT(bb_priced_cdr, document, 328, bb_str);
+
+EXACTLY(bb_cdr_credit, 104);
+AT(bb_cdr_credit, reason, 0, bb_str);
+AT(bb_cdr_credit, replace, 16, int32_t);
+AT(bb_cdr_credit, tariff_id, 24, bb_str);
+AT(bb_cdr_credit, contract_id, 40, bb_str);
+AT(bb_cdr_credit, ended_ms, 56, int64_t);
+AT(bb_cdr_credit, energy_wh, 64, int64_t);
+
+AT_LEAST(bb_pricing_ops, 48);
+AT(bb_pricing_ops, size, 0, uint32_t);
+AT(bb_pricing_ops, preview, 8, bb_err (*)(const struct bb_price_question *, struct bb_price *ret));
+AT(bb_pricing_ops, session_price, 16, bb_err (*)(bb_str session_id, struct bb_price *ret));
+AT(bb_pricing_ops, cdr_get, 24, bb_err (*)(bb_str id, struct bb_priced_cdr *ret));
+AT(bb_pricing_ops, cdr_list, 32, bb_err (*)(bb_str after, size_t limit, struct bb_priced_cdr **ret, size_t *ret_count));
+AT(bb_pricing_ops, cdr_credit, 40, bb_err (*)(bb_str actor, bb_str id, const struct bb_cdr_credit *, struct bb_priced_cdr *ret_credit, struct bb_priced_cdr *ret_replacement, bb_str *ret_fault));
 
 AT_LEAST(bb_task_spec, 48);
 AT(bb_task_spec, size, 0, uint32_t);
