@@ -45,15 +45,16 @@ static void write_text(int fd, const char *text)
 /* Runs on its own stack and calls nothing that takes a lock; SA_RESETHAND makes the second signal deadly. */
 static void on_crash(int number)
 {
+        const struct breadcrumb_page *where = breadcrumb_at_crash();
         void *frames[FRAMES_MOST];
         int count = backtrace(frames, FRAMES_MOST);
 
         write_text(STDERR_FILENO, "busbard crashed in plugin \"");
-        write_text(STDERR_FILENO, breadcrumb_page->plugin);
+        write_text(STDERR_FILENO, where->plugin);
         write_text(STDERR_FILENO, "\", tenant \"");
-        write_text(STDERR_FILENO, breadcrumb_page->tenant);
+        write_text(STDERR_FILENO, where->tenant);
         write_text(STDERR_FILENO, "\", operation \"");
-        write_text(STDERR_FILENO, breadcrumb_page->operation);
+        write_text(STDERR_FILENO, where->operation);
         write_text(STDERR_FILENO, "\"\n");
         backtrace_symbols_fd(frames, count, STDERR_FILENO);
         if (trace_fd >= 0)

@@ -70,6 +70,9 @@ void trail_show(const struct task *); /* into the breadcrumb page; NULL: nothing
 const char *trail_plugin_name(const bb_plugin_ref *);
 int trail_has(const struct trail *, const bb_plugin_ref *);
 
+/* What a thread other than the loop's works on: what the page said when it was asked to. */
+extern _Thread_local const struct breadcrumb_page *thread_crumb;
+
 /* loop.c */
 extern struct arena *loop_arena; /* of the turn */
 void loop_log_now_and_then(int64_t *last, const char *event, const char *text);

@@ -55,6 +55,9 @@ extern struct breadcrumb_page {
         char plugin[48], tenant[64], operation[64];
         char detail[256];
 } * breadcrumb_page;
+/* For the handler of a crash, on the thread that crashed: the page, with what that thread did (the loop's goes on
+ * meanwhile, and writes somewhere else from now on). */
+const struct breadcrumb_page *breadcrumb_at_crash(void);
 
 /* Starts a task. `spec` as in rt.h; BB_E_BUSY at the limit, BB_E_CANCELED for a plugin in a tenant that stops. It runs
  * even when it is cancelled before its first turn, since it may own what `arg` points to. */

@@ -24,6 +24,7 @@ struct long_thread {
         int32_t done;
         int32_t reserved;
         struct log_context_of_thread context;
+        struct breadcrumb_page crumb;
 };
 
 static int32_t long_threads; /* that run; of the loop's thread */
@@ -65,6 +66,7 @@ static void *long_thread_main(void *arg)
         (void)setpriority(PRIO_PROCESS, (id_t)gettid(), LONG_THREAD_NICE);
         arena_current = arena_new("thread"); /* for what the log needs */
         thread_context = t->context;
+        thread_crumb = &t->crumb;
         t->fn(t->arg);
         arena_free(arena_current);
         arena_current = NULL;
@@ -83,6 +85,7 @@ bb_err thread_run(void (*fn)(void *), void (*stop)(void *), void *arg)
         TRY(task_check());
         if (long_threads >= LONG_THREADS_MOST)
                 return BB_E_BUSY;
+        t.crumb = *breadcrumb_page;
         t.context.task = task->name;
         t.context.tenant = task->tenant != NULL ? task->tenant->id.ptr : NULL;
         if (thread_start(&t.thread, "busbar-long", long_thread_main, &t) < 0) {

@@ -10,6 +10,7 @@
 
 static struct breadcrumb_page private_page = {.magic = BREADCRUMB_MAGIC};
 struct breadcrumb_page *breadcrumb_page = &private_page;
+_Thread_local const struct breadcrumb_page *thread_crumb;
 static struct trail loop_trail;
 static const char *(*plugin_namer)(const bb_plugin_ref *);
 
@@ -42,6 +43,17 @@ static void crumbs(const bb_plugin_ref *who, const bb_tenant *tenant, const char
         crumb(p->plugin, sizeof(p->plugin), trail_plugin_name(who));
         crumb(p->tenant, sizeof(p->tenant), tenant != NULL && tenant->id.ptr != NULL ? tenant->id.ptr : "");
         crumb(p->operation, sizeof(p->operation), operation);
+}
+
+const struct breadcrumb_page *breadcrumb_at_crash(void)
+{
+        struct breadcrumb_page *page = breadcrumb_page;
+
+        if (thread_crumb == NULL)
+                return page;
+        breadcrumb_page = &private_page;
+        *page = *thread_crumb;
+        return page;
 }
 
 /* Where the trail ends, or NULL. */

@@ -18,6 +18,7 @@ struct job {
         void *arg;
         struct task *task;
         struct log_context_of_thread context;
+        struct breadcrumb_page crumb;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -59,7 +60,9 @@ static void *thread_main(void *arg)
         arena_current = arena_new("worker"); /* for what the log needs */
         while ((job = job_take()) != NULL) {
                 thread_context = job->context;
+                thread_crumb = &job->crumb;
                 job->fn(job->arg);
+                thread_crumb = NULL;
                 thread_context = (struct log_context_of_thread){0};
                 arena_reset(arena_current);
                 loop_post(job_done, job);
@@ -90,6 +93,7 @@ bb_err worker_run(void (*fn)(void *), void *arg)
                 return BB_E_INVALID;
         if (thread_count < threads_wanted)
                 TRY(threads_start());
+        job.crumb = *breadcrumb_page;
         job.context.task = t->name;
         job.context.tenant = t->tenant != NULL ? t->tenant->id.ptr : NULL;
         pthread_mutex_lock(&lock);

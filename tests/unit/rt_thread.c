@@ -142,6 +142,54 @@ static void there_are_so_many_and_no_more(void **state)
         assert_int_equal(again.err, BB_OK);
 }
 
+/* --- who is to blame when a thread crashes --- */
+
+static char ref_export;
+
+static const char *name_of(const bb_plugin_ref *who)
+{
+        return who == (const bb_plugin_ref *)(void *)&ref_export ? "export" : "";
+}
+
+/* As the handler of a crash would, while the loop goes on. */
+static void crash(void *arg)
+{
+        *(const struct breadcrumb_page **)arg = breadcrumb_at_crash();
+}
+
+static void do_crash_in_worker(void *arg)
+{
+        assert_int_equal(bb_worker_run(crash, arg), BB_OK);
+}
+
+static void do_crash_in_thread(void *arg)
+{
+        assert_int_equal(thread_run(crash, crash, arg), BB_OK);
+}
+
+static void the_page_tells_what_a_thread_did(void **state)
+{
+        void (*const ways[])(void *) = {do_crash_in_worker, do_crash_in_thread};
+        struct breadcrumb_page *before = breadcrumb_page;
+
+        (void)state;
+        task_set_plugin_namer(name_of);
+        for (size_t i = 0; i < BB_COUNT(ways); i++) {
+                struct breadcrumb_page shared = *before;
+                const struct breadcrumb_page *seen = NULL;
+                struct bb_task_spec spec = {.size = sizeof(spec), .name = "export.write", .run = ways[i], .arg = &seen};
+
+                breadcrumb_page = &shared;
+                assert_int_equal(task_spawn((bb_plugin_ref *)(void *)&ref_export, &spec, NULL), BB_OK);
+                run_all();
+                assert_ptr_equal(seen, &shared);
+                assert_string_equal(shared.plugin, "export"); /* the loop has come back since */
+                assert_string_equal(shared.operation, "export.write");
+                breadcrumb_page = before;
+        }
+        task_set_plugin_namer(NULL);
+}
+
 /* --- the loop's lag, as a thread sees it --- */
 
 static atomic_int watching;
@@ -188,9 +236,8 @@ static void a_loop_that_is_held_is_seen(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                TEST(it_runs_beside_the_loop_and_gives_way),
-                TEST(it_is_stopped_and_waited_for),
-                TEST(there_are_so_many_and_no_more),
+                TEST(it_runs_beside_the_loop_and_gives_way), TEST(it_is_stopped_and_waited_for),
+                TEST(there_are_so_many_and_no_more),         TEST(the_page_tells_what_a_thread_did),
                 TEST(a_loop_that_is_held_is_seen),
         };
 
