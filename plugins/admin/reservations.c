@@ -89,13 +89,16 @@ static const struct {
          "Every connector of the station is spoken for: one must remain for who has reserved any of them."},
 };
 
-static bb_err refusal_send(bb_response *res, bb_err err)
+/* `reason`: what is known beyond the error; BB_NONE: nothing. */
+static bb_err refusal_send(bb_response *res, bb_err err, bb_str reason)
 {
         for (size_t i = 0; i < BB_COUNT(refusals); i++) {
+                bb_str detail = reason.len > 0 ? reason : bb_cstr(refusals[i].detail);
+
                 if (refusals[i].err != err)
                         continue;
-                bb_problem_field(res, bb_cstr(refusals[i].path), bb_cstr(refusals[i].detail));
-                return bb_problem(res, err, refusals[i].status, refusals[i].code, bb_cstr(refusals[i].detail));
+                bb_problem_field(res, bb_cstr(refusals[i].path), detail);
+                return bb_problem(res, err, refusals[i].status, refusals[i].code, detail);
         }
         return err;
 }
@@ -111,7 +114,7 @@ BB_AWAIT bb_err reservation_create(bb_request *req, bb_response *res)
                 wanted.parent_uid = BB_NONE;
         err = charging->reserve(bb_request_actor(req), &wanted, &result, &r);
         if (err < 0)
-                return refusal_send(res, err);
+                return refusal_send(res, err, err == BB_E_DENIED ? result.error_text : BB_NONE);
         if (result.outcome != BB_COMMAND_ANSWERED && result.outcome != BB_COMMAND_REFUSED)
                 return command_fault(res, &result, BB_NONE, "");
         if (r.state != BB_RESERVATION_ACTIVE)

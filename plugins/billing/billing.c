@@ -14,14 +14,18 @@
  *      pricing.c        the same and more for other plugins
  *      audit.c          what somebody else's CDR should have cost
  *      contract*.c      contracts: terms, rules (contract_rule.c), which one wins; explain.c says why
- *      limits.c         how far a session may go; limit_act.c what happens then
+ *      limits.c         how far a session may go; limit_arm.c from its start on; limit_act.c what happens then
+ *      quota.c          what all sessions of a period may use; access.c who is refused; quotas_api.c what is left
  *      usage.c          samples and states become stretches of even power
  *      session_price.c  what a session costs; session_usage.c what was used in it
- *      cdr_settle.c     the CDR that is kept of it, cdr_reservation.c or of a reservation that expired; cdr_document.c
- * how it is written (cdr_facts.c who and where, cdr_signed.c signed meter values); cdr_store.c; cdr_credit.c taking one
- * back; cdrs_api.c follow.c         what the domain tells: starts, states, CDRs
+ *      cdr_settle.c     the CDR that is kept of it, cdr_reservation.c or of a reservation that expired
+ *      cdr_document.c   how it is written (cdr_facts.c who and where, cdr_signed.c signed meter values)
+ *      cdr_store.c cdrs_api.c           CDRs kept and shown; cdr_credit.c taking one back
+ *      follow.c         what the domain tells: starts, states, CDRs
  */
+#include <busbar/access.h>
 #include <busbar/pricing.h>
+#include <stdlib.h>
 
 #include "billing.h"
 #include "cdr.h"
@@ -151,6 +155,13 @@ static const struct bb_route routes[] = {
          .response = &PriceExplained,
          BB_QUERY(explain_query)},
         {.method = "GET",
+         .path = "/v1/quotas",
+         .permission = "contracts:read",
+         .handle = quotas_list,
+         .summary = "What a token has used and has left of the quotas of its contracts",
+         .response = &Quotas,
+         BB_QUERY(quotas_query)},
+        {.method = "GET",
          .path = "/v1/sessions/{id}/price",
          .permission = "prices:read",
          .handle = session_price_read,
@@ -191,6 +202,7 @@ static bb_err load(const struct bb_host *host, void **ret_self)
         TRY(bb_event_subscribe("connector.status", follow_status));
         TRY(bb_event_subscribe("cdr.created", follow_cdr));
         TRY(bb_event_subscribe("reservation.expired", follow_expired));
+        TRY(bb_provide("access/1", &access_ops));
         TRY(bb_db_migrations(schema_migrations, schema_migration_count));
         TRY(bb_http_routes(routes, BB_COUNT(routes)));
         TRY(bb_provide("pricing/1", &pricing_ops));
@@ -200,13 +212,27 @@ static bb_err load(const struct bb_host *host, void **ret_self)
 
 static BB_AWAIT bb_err tenant_start(void *self, bb_tenant *tenant, const void *config, void **ret_state)
 {
+        struct billing_tenant *t = calloc(1, sizeof(*t));
+
         (void)self;
+        if (t == NULL)
+                return BB_E_LIMIT;
+        t->options = *(const struct billing_options *)config;
+        t->restricts = 1; /* until it is known better */
+        (void)access_renew(t);
+        (void)bb_timer_new(tenant, "billing.access", 60000, 60000, access_tick, t);
         (void)bb_timer_new(tenant, "billing.forget", 3600000, 3600000, follow_forget, NULL); /* ends with the tenant */
         (void)bb_timer_new(tenant, "billing.limits", 1000, 1000, limits_tick, NULL);
-        *ret_state = (void *)config;
+        *ret_state = t;
         return BB_OK;
+}
+
+static BB_AWAIT void tenant_stop(void *self, void *state)
+{
+        (void)self;
+        free(state);
 }
 
 BB_PLUGIN(load, .name = "billing", .version = "1.0", .vendor = "Busbar", .license = "Apache-2.0", .needs = needs,
           .options = &billing_options_shape, .tenant_config_size = sizeof(struct billing_options),
-          .tenant_start = tenant_start);
+          .tenant_start = tenant_start, .tenant_stop = tenant_stop);

@@ -15,6 +15,12 @@ struct billing_options {
         bb_str default_tariff;
 };
 
+/* What the plugin keeps of a tenant. The options come first: handlers take it for them. */
+struct billing_tenant {
+        struct billing_options options;
+        int32_t restricts; /* some contract has a quota or a cooldown */
+};
+
 extern const struct bb_charging_ops *charging BB_HIDDEN;
 extern const struct bb_migration schema_migrations[] BB_HIDDEN;
 extern const size_t schema_migration_count BB_HIDDEN;
@@ -38,6 +44,18 @@ BB_AWAIT bb_err preview_make(bb_request *, bb_response *);
 extern const struct bb_shape PreviewRequest BB_HIDDEN, Preview BB_HIDDEN;
 bb_err cdr_audit(bb_request *, bb_response *);
 extern const struct bb_shape CdrAuditRequest BB_HIDDEN, CdrAudit BB_HIDDEN;
+
+/* --- access.c --- */
+extern const struct bb_access_ops access_ops BB_HIDDEN;
+/* Looks again whether the tenant has contracts with quotas: when one is saved, and each minute because of other nodes.
+ */
+BB_AWAIT bb_err access_renew(struct billing_tenant *);
+BB_AWAIT void access_tick(void *tenant_state);
+
+/* --- quotas_api.c --- */
+BB_AWAIT bb_err quotas_list(bb_request *, bb_response *);
+extern const struct bb_shape Quotas BB_HIDDEN;
+extern const struct bb_query_param quotas_query[2] BB_HIDDEN;
 
 /* Compiles a tariff of a request; what is wrong with it becomes a 422 with pointers below `path`. */
 bb_err tariff_of_request(bb_response *, const struct ocpi_tariff *, int32_t version, bb_str path, struct tariff *ret,

@@ -37,8 +37,22 @@ enum {
 };
 
 /* How far a session may go, and what happens then. */
-enum { LIMIT_DURATION = 0, LIMIT_ENERGY = 1, LIMIT_AMOUNT = 2, LIMIT_IDLE = 3, LIMIT_KINDS = 4 };
+enum { LIMIT_DURATION = 0, LIMIT_ENERGY = 1, LIMIT_AMOUNT = 2, LIMIT_IDLE = 3 };
+/* Nothing is left of them: reached at once. */
+enum { LIMIT_SESSIONS = 4, LIMIT_COOLDOWN = 5, LIMIT_KINDS = 6 };
 enum { AT_LIMIT_STOP = 0, AT_LIMIT_THROTTLE = 1, AT_LIMIT_NOTIFY = 2, AT_LIMIT_FEE = 3 };
+/* What all sessions of a period may use together; 0: no such limit. */
+enum { QUOTA_SESSIONS = 0, QUOTA_DURATION = 1, QUOTA_ENERGY = 2, QUOTA_AMOUNT = 3, QUOTA_KINDS = 4 };
+enum { QUOTA_OF_TOKEN = 0, QUOTA_OF_CONTRACT = 1 };
+struct contract_quota {
+        uint64_t present;
+        int32_t per;               /* of quota_periods */
+        int32_t of;                /* QUOTA_OF_… */
+        int64_t most[QUOTA_KINDS]; /* sessions, ms, mWh, smallest unit of the currency */
+};
+extern const char *const quota_periods[] BB_HIDDEN; /* "day" …, as date_trunc() knows them */
+extern const char *const quota_owners[] BB_HIDDEN;
+
 struct contract_limits {
         uint64_t present;
         int64_t duration_ms, energy_mwh, amount_minor, idle_ms; /* 0: none */
@@ -46,6 +60,8 @@ struct contract_limits {
         int32_t at_limit;                 /* AT_LIMIT_… */
         int64_t throttle_ma, throttle_mw; /* AT_LIMIT_THROTTLE: what is left; at most one of them */
         int64_t fee_micro, fee_vat;       /* AT_LIMIT_FEE: per hour */
+        struct contract_quota *quota;
+        int64_t cooldown_ms; /* between two sessions of a token; 0: none */
 };
 enum { LIMITS_THROTTLE_A = 6, LIMITS_THROTTLE_W, LIMITS_FEE, LIMITS_FEE_VAT }; /* of the shape's fields */
 extern const struct bb_shape SessionLimits BB_HIDDEN;
@@ -116,6 +132,10 @@ struct price_policy contract_policy(const struct contract *);
 bb_err contract_limits_check(const struct contract_limits *, const char **ret_member, const char **ret_fault);
 /* "stop" … */
 bb_str contract_at_limit_name(int32_t at_limit);
+/* What is done when a quota is used up: a fee is for the contract's own limits. */
+int32_t contract_at_quota(const struct contract_limits *);
+/* There is a quota, or a cooldown. */
+int32_t contract_restricts(const struct contract *);
 /* The fee of a session beyond its limit, in the task's memory; NULL: none. */
 const struct price_fee *contract_fee(const struct contract *);
 
@@ -128,6 +148,8 @@ struct session_facts {
         int64_t connector_id, power_w, at_ms;
         int32_t weekday, minute; /* of at_ms there; 0: Monday */
 };
+/* What they say of the token alone. */
+BB_AWAIT bb_err session_facts_token(bb_str uid, struct session_facts *);
 BB_AWAIT bb_err session_facts_find(bb_str token_uid, bb_str station_id, int64_t connector_id, int64_t at_ms,
                                    struct session_facts *ret);
 /* The contract whose rule wins; BB_E_NOT_FOUND: none fits. */

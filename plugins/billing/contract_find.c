@@ -5,7 +5,7 @@
 #include "contract.h"
 #include <busbar/rt.h>
 
-static BB_AWAIT bb_err find_token(bb_str uid, struct session_facts *f)
+BB_AWAIT bb_err session_facts_token(bb_str uid, struct session_facts *f)
 {
         struct bb_token token;
         bb_err err;
@@ -74,7 +74,7 @@ BB_AWAIT bb_err session_facts_find(bb_str token_uid, bb_str station_id, int64_t 
                                    struct session_facts *ret)
 {
         *ret = (struct session_facts){.at_ms = at_ms};
-        TRY(find_token(token_uid, ret));
+        TRY(session_facts_token(token_uid, ret));
         TRY(find_place(station_id, connector_id, ret));
         return find_time(ret);
 }

@@ -4,6 +4,23 @@
  */
 #include "contract.h"
 
+const char *const quota_periods[] = {"day", "week", "month", NULL};
+const char *const quota_owners[] = {"token", "contract", NULL}; /* QUOTA_OF_… */
+#define QUOTA(member_, name_, kind_, ...) FIELD(contract_quota, member_, name_, kind_, ##__VA_ARGS__)
+static const struct bb_field quota_fields[] = {
+        QUOTA(per, "per", BB_T_ENUM, .flags = BB_REQUIRED, .values = quota_periods,
+              .about = "Of the location's calendar; weeks begin on Monday. A session belongs to the period in which it "
+                       "began."),
+        QUOTA(of, "of", BB_T_ENUM, .values = quota_owners, .fallback = "token",
+              .about = "Each token has its own, or all tokens have one together."),
+        QUOTA(most[QUOTA_SESSIONS], "sessions", BB_T_INT, .min = 1, .max = 1000000),
+        QUOTA(most[QUOTA_DURATION], "duration_s", BB_T_DECIMAL, .scale = 3, .min = 1000, .max = 31622400000000),
+        QUOTA(most[QUOTA_ENERGY], "energy_kwh", BB_T_DECIMAL, .scale = 6, .min = 1, .max = 1000000000000000),
+        QUOTA(most[QUOTA_AMOUNT], "amount_minor", BB_T_INT, .min = 1, .max = 1000000000000,
+              .about = "With tax, in the currency's smallest unit."),
+};
+static BB_SHAPE(ContractQuota, contract_quota, 0, "What the sessions of a period may use together.", quota_fields);
+
 static const char *const at_limit_names[] = {"stop", "throttle", "notify", "fee", NULL}; /* AT_LIMIT_… */
 #define LIMIT(member_, name_, kind_, ...) FIELD(contract_limits, member_, name_, kind_, ##__VA_ARGS__)
 static const struct bb_field limit_fields[] = {
@@ -29,6 +46,11 @@ static const struct bb_field limit_fields[] = {
                              .about = "With or without tax as the tariff's prices are."),
         [LIMITS_FEE_VAT] = LIMIT(fee_vat, "fee_vat", BB_T_DECIMAL, .scale = 4, .max = 1000000,
                                  .about = "Percent; absent: none is named."),
+        LIMIT(quota, "quota", BB_T_OBJECT, .flags = BB_PTR | BB_NULLABLE, .shape = &ContractQuota,
+              .about = "Used up, the next authorization is refused, and a session at its end is stopped or throttled "
+                       "as at_limit says (fee: stopped)."),
+        LIMIT(cooldown_ms, "cooldown_s", BB_T_DECIMAL, .scale = 3, .min = 1000, .max = 31622400000,
+              .about = "Between the end of a token's session under this contract and its next one."),
 };
 BB_SHAPE(SessionLimits, contract_limits, 0, "How far a session may go.", limit_fields);
 
@@ -82,7 +104,24 @@ static bb_err check_fee(const struct contract_limits *l, const char **ret_member
 bb_err contract_limits_check(const struct contract_limits *l, const char **ret_member, const char **ret_fault)
 {
         TRY(check_throttle(l, ret_member, ret_fault));
-        return check_fee(l, ret_member, ret_fault);
+        TRY(check_fee(l, ret_member, ret_fault));
+        for (int32_t kind = 0; l->quota != NULL && kind < QUOTA_KINDS; kind++) {
+                if (l->quota->most[kind] > 0)
+                        return BB_OK;
+        }
+        return l->quota == NULL ? BB_OK
+                                : wrong("quota", "limits nothing: sessions, duration_s, energy_kwh or amount_minor",
+                                        ret_member, ret_fault);
+}
+
+int32_t contract_at_quota(const struct contract_limits *l)
+{
+        return l->at_limit == AT_LIMIT_FEE ? AT_LIMIT_STOP : l->at_limit;
+}
+
+int32_t contract_restricts(const struct contract *c)
+{
+        return c->limits != NULL && (c->limits->quota != NULL || c->limits->cooldown_ms > 0);
 }
 
 const struct price_fee *contract_fee(const struct contract *c)

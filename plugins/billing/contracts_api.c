@@ -127,6 +127,8 @@ static BB_AWAIT bb_err save_rules(bb_tx *tx, bb_response *res, bb_str id, const 
         struct contract_rule other;
 
         TRY(check_rules(c, res, rules));
+        TRY(bb_tx_query(tx, NULL, "update billing.contract set restricts = $2 where contract_id = $1", BB_TEXT(id),
+                        BB_BOOL(contract_restricts(c))));
         TRY(bb_tx_query(tx, NULL, "delete from billing.contract_rule where contract_id = $1", BB_TEXT(id)));
         for (size_t i = 0; i < c->applies_to.count; i++) {
                 TRY(find_tie(tx, id, &rules[i], &other));
@@ -209,7 +211,9 @@ BB_AWAIT bb_err contract_write(bb_request *req, bb_response *res)
         TRY(check_contract(res, &c, rules));
         TRY(check_doubles(rules, c.applies_to.count, res));
         c.id = id;
-        return versioned_write(&contracts, req, res, &c);
+        TRY(versioned_write(&contracts, req, res, &c));
+        (void)access_renew(bb_request_state(req)); /* the contract is saved; the minute's look comes as well */
+        return BB_OK;
 }
 
 BB_AWAIT bb_err contract_remove(bb_request *req, bb_response *res)

@@ -4,50 +4,16 @@
  * what is to be done at the limit (limit_act.c) is tried until the session has ended.
  */
 #include "limits.h"
+#include "quota.h"
 #include "session_price.h"
 
-#include <busbar/charging_profile.h>
 #include <stdlib.h>
 
 enum { LIMIT_ARMED = 0, LIMIT_WARNED = 1, LIMIT_REACHED = 2, LIMIT_OVER = 3 };
 enum { LOOK_MS = 15000, LOOK_IDLE_MS = 600000, RETRY_MS = 10000, CLAIM_MS = 60000, CLAIM_MOST = 100 };
 
-static const char *const kind_names[LIMIT_KINDS] = {"duration", "energy", "amount", "idle"};
-
-/* --- arming --- */
-
-static int64_t most_of(const struct contract_limits *l, int32_t kind)
-{
-        const int64_t most[LIMIT_KINDS] = {l->duration_ms, l->energy_mwh, l->amount_minor, l->idle_ms};
-
-        return most[kind];
-}
-
-BB_AWAIT bb_err limits_arm(bb_str session_id, const struct contract_limits *limits)
-{
-        struct bb_session s;
-
-        TRY(charging->session_get(session_id, &s));
-        if (s.state != BB_SESSION_OPEN)
-                return BB_OK;
-        for (int32_t kind = 0; kind < LIMIT_KINDS; kind++) {
-                int64_t most = most_of(limits, kind), warn_at = most * limits->warn_percent / 100;
-
-                if (most == 0)
-                        continue;
-                TRY(bb_db_query(
-                        NULL,
-                        "insert into billing.session_limit (session_id, kind, station_id, connector_id, transaction_id,"
-                        " most, warn_at, at_limit, keeps_milli, keeps_unit, next_at)"
-                        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-                        " on conflict (tenant_id, session_id, kind, source) do nothing",
-                        BB_UUID(session_id), BB_INT(kind), BB_TEXT(s.station_id), BB_INT(s.connector_id),
-                        BB_INT(s.transaction_id), BB_INT(most), BB_INT(warn_at), BB_INT(limits->at_limit),
-                        BB_INT(limits->throttle_ma + limits->throttle_mw),
-                        BB_INT(limits->throttle_mw > 0 ? BB_RATE_WATTS : BB_RATE_AMPERES), BB_TIME(bb_now_ms())));
-        }
-        return BB_OK;
-}
+static const char *const kind_names[LIMIT_KINDS] = {"duration", "energy", "amount", "idle", "sessions", "cooldown"};
+static const char *const source_names[] = {"contract", "quota"}; /* LIMIT_OF_… */
 
 /* --- watching --- */
 
@@ -88,11 +54,16 @@ static BB_AWAIT bb_err used_idle(const struct bb_session *s, struct used *ret)
         return BB_OK;
 }
 
+static BB_AWAIT bb_err used_none(const struct bb_session *s, struct used *ret)
+{
+        (void)s;
+        *ret = (struct used){.amount = 0};
+        return BB_OK;
+}
+
 static BB_AWAIT bb_err (*const used_of[LIMIT_KINDS])(const struct bb_session *, struct used *ret) = {
-        [LIMIT_DURATION] = used_duration,
-        [LIMIT_ENERGY] = used_energy,
-        [LIMIT_AMOUNT] = used_amount,
-        [LIMIT_IDLE] = used_idle,
+        [LIMIT_DURATION] = used_duration, [LIMIT_ENERGY] = used_energy, [LIMIT_AMOUNT] = used_amount,
+        [LIMIT_IDLE] = used_idle,         [LIMIT_SESSIONS] = used_none, [LIMIT_COOLDOWN] = used_none,
 };
 
 /* When to look again. Time is known to the millisecond, and a connector's state makes an idle limit due by itself
@@ -120,6 +91,7 @@ static BB_AWAIT bb_err advance(const struct limit *l, int64_t state, int64_t use
         bb_json_set_str(payload, "session_id", l->session_id);
         bb_json_set_str(payload, "station_id", l->station_id);
         bb_json_set_str(payload, "kind", bb_cstr(kind_names[l->kind]));
+        bb_json_set_str(payload, "source", bb_cstr(source_names[l->source]));
         bb_json_set_int(payload, "most", l->most);
         bb_json_set_int(payload, "used", used);
         bb_json_set_str(payload, "at_limit", contract_at_limit_name((int32_t)l->at_limit));
@@ -151,10 +123,10 @@ static BB_AWAIT bb_err end(const struct limit *l)
 static BB_AWAIT bb_err look_again(const struct limit *l, int64_t next_ms)
 {
         return bb_db_query(NULL,
-                           "update billing.session_limit set next_at = $4"
+                           "update billing.session_limit set next_at = $4, most = $6"
                            " where session_id = $1 and kind = $2 and source = $3 and next_at = $5",
                            BB_UUID(l->session_id), BB_INT(l->kind), BB_INT(l->source), BB_TIME(next_ms),
-                           BB_TIME(l->claimed_ms));
+                           BB_TIME(l->claimed_ms), BB_INT(l->most));
 }
 
 static BB_AWAIT bb_err act(const struct limit *l)
@@ -184,6 +156,22 @@ static BB_AWAIT bb_err tell_station(const struct limit *l, const struct bb_sessi
         return limit_tell(l, (l->most + 999) / 1000);
 }
 
+/* Other sessions use the same quota meanwhile. Whether this one was one too many was clear when it began. */
+static BB_AWAIT bb_err count_quota(struct limit *l, const struct bb_session *s)
+{
+        struct contract_limits limits;
+        struct quota_view view;
+        int64_t left;
+
+        if (l->source != LIMIT_OF_QUOTA || l->state == LIMIT_REACHED || l->kind >= LIMIT_SESSIONS)
+                return BB_OK;
+        TRY(quota_view_of(s, &view, &limits));
+        TRY(limit_left(&limits, &view, l->kind, &left));
+        if (left < INT64_MAX)
+                l->most = left;
+        return BB_OK;
+}
+
 static BB_AWAIT bb_err reach(struct limit *l, int64_t used)
 {
         if (l->state != LIMIT_REACHED) {
@@ -202,6 +190,7 @@ static BB_AWAIT bb_err watch(struct limit *l)
         if (err == BB_E_NOT_FOUND || (err == BB_OK && s.state != BB_SESSION_OPEN))
                 return end(l);
         TRY(err);
+        TRY(count_quota(l, &s));
         TRY(tell_station(l, &s));
         err = used_of[l->kind](&s, &used);
         if (err == BB_E_NOT_FOUND) /* an amount, and no price */

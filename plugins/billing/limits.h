@@ -18,8 +18,14 @@ struct limit {
         int64_t claimed_ms;              /* its next_at while it is looked at */
 };
 
+/* --- limit_arm.c --- */
 /* Of a session that has just begun under a contract. Repeatable. */
 BB_AWAIT bb_err limits_arm(bb_str session_id, const struct contract_limits *);
+/* What a quota has left for a session, in a limit's units; INT64_MAX: nothing limits it. */
+struct quota_view;
+BB_AWAIT bb_err limit_left(const struct contract_limits *, const struct quota_view *, int64_t kind, int64_t *ret);
+
+/* --- limits.c --- */
 /* Every second. */
 BB_AWAIT void limits_tick(void *);
 

@@ -3,6 +3,7 @@
  * May this token charge? An outage is BB_E_UNAVAILABLE and never "Invalid": the station is asked to come again.
  */
 #include "domain.h"
+#include <busbar/access.h>
 
 struct bb_authorization token_verdict(const struct charging *c, const bb_rows *rows, size_t row, size_t column,
                                       int64_t open_sessions)
@@ -98,11 +99,18 @@ BB_AWAIT bb_err authorizations_flush(void *const *items, size_t count, void *arg
 BB_AWAIT bb_err charging_authorize(const struct bb_station_ref *who, bb_str token_uid, struct bb_authorization *ret)
 {
         STATE(c);
+        bb_str reason;
         struct authorize_item item = {.report = {.who = who}, .token_uid = empty_if_none(report_text(token_uid, 255))};
 
         presence_seen(&c->presence, who->station_id, who->epoch, 0, bb_now_ms());
         TRY(bb_batch_submit(c->authorizations, &item));
         TRY(item.result);
         *ret = authorization_take(&item.verdict);
-        return BB_OK;
+        return access_ask(c,
+                          &(struct bb_access_question){.size = sizeof(struct bb_access_question),
+                                                       .for_ = BB_ACCESS_AUTHORIZE,
+                                                       .token_uid = item.token_uid,
+                                                       .station_id = who->station_id,
+                                                       .at_ms = bb_now_ms()},
+                          ret, &reason);
 }

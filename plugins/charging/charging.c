@@ -196,6 +196,7 @@ static void limits_init(struct charging *c, uint64_t salt)
         limiter_init(&c->new_stations, 1, 20000, 50, salt + 3);
         limiter_init(&c->reviews, 4096, 5, 60000, salt + 4);
         limiter_init(&c->asides, 4096, 600, 1000, salt + 5);
+        limiter_init(&c->refusals, 4096, 3, 60000, salt + 6);
 }
 
 static void state_free(struct charging *c)
@@ -210,6 +211,7 @@ static void state_free(struct charging *c)
         limiter_free(&c->new_stations);
         limiter_free(&c->reviews);
         limiter_free(&c->asides);
+        limiter_free(&c->refusals);
         free(c);
 }
 

@@ -47,6 +47,7 @@ struct charging {
         struct limiter new_stations; /* made by the policies accept and hold */
         struct limiter reviews;      /* events about a station's strange reports */
         struct limiter asides;       /* such reports themselves */
+        struct limiter refusals;     /* of a token at a station by others (access.c) that are written down */
         struct transaction_cipher cipher, reservation_cipher;
         int64_t reservation_due_ms;   /* when one expires, or when to look again */
         int64_t numbers[NUMBERS_MAX]; /* drawn from the sequence, not yet used; the last ones */
@@ -222,6 +223,12 @@ BB_AWAIT void attempt_record(struct charging *, const struct bb_admit *, const s
         "st on true"
 struct bb_authorization token_verdict(const struct charging *, const bb_rows *, size_t row, size_t column,
                                       int64_t open_sessions);
+
+/* access.c: what others (access/1) say about a token that is accepted so far. Refused: *a is BB_AUTH_BLOCKED, and
+ * *ret_reason a sentence for people. */
+struct bb_access_question;
+BB_AWAIT bb_err access_ask(struct charging *, const struct bb_access_question *, struct bb_authorization *a,
+                           bb_str *ret_reason);
 
 /* command.c: NULL: there is no such plugin, or the tenant does not have it. */
 const struct bb_station_driver_ops *driver_of(const struct charging *, bb_str name);

@@ -4,6 +4,7 @@
  * happens in between its id is known; how one ends by itself or by a charge is in reservation_end.c.
  */
 #include "domain.h"
+#include <busbar/access.h>
 
 #define LIVE "(0, 1)"
 
@@ -118,8 +119,9 @@ static int is_valid(const struct bb_reservation *r)
                text_clean(r->token_uid, 64) && text_clean(r->parent_uid, 64) && r->expires_ms > bb_now_ms();
 }
 
-/* The station's driver, and the token's verdict. */
-static BB_AWAIT bb_err parties_read(const struct charging *c, struct bb_reservation *r, bb_str *ret_driver)
+/* The station's driver, and the token's verdict; *ret_reason says more about a refusal, if anybody does. */
+static BB_AWAIT bb_err parties_read(struct charging *c, struct bb_reservation *r, bb_str *ret_driver,
+                                    bb_str *ret_reason)
 {
         struct bb_authorization verdict;
         bb_rows *rows;
@@ -132,6 +134,14 @@ static BB_AWAIT bb_err parties_read(const struct charging *c, struct bb_reservat
         if (bb_rows_count(rows) == 0)
                 return BB_E_NOT_FOUND;
         verdict = token_verdict(c, rows, 0, 0, -1);
+        TRY(access_ask(c,
+                       &(struct bb_access_question){.size = sizeof(struct bb_access_question),
+                                                    .for_ = BB_ACCESS_RESERVE,
+                                                    .token_uid = r->token_uid,
+                                                    .station_id = r->station_id,
+                                                    .connector_id = r->connector_id,
+                                                    .at_ms = bb_now_ms()},
+                       &verdict, ret_reason));
         if (verdict.status != BB_AUTH_ACCEPTED)
                 return BB_E_DENIED;
         if (r->parent_uid.ptr == NULL)
@@ -257,7 +267,7 @@ BB_AWAIT bb_err charging_reserve(bb_str actor, const struct bb_reservation *want
                 return BB_E_INVALID;
         r.state = BB_RESERVATION_REQUESTED;
         ret_result->outcome = BB_COMMAND_UNKNOWN;
-        TRY(parties_read(c, &r, &driver));
+        TRY(parties_read(c, &r, &driver, &ret_result->error_text));
         ops = driver_of(c, driver);
         if (ops == NULL)
                 ret_result->outcome = BB_COMMAND_OFFLINE;

@@ -4,6 +4,7 @@
  * compiled with everything else. HISTORY says when it may change.
  */
 /* clang-format off */
+#include <busbar/access.h>
 #include <busbar/auth.h>
 #include <busbar/bus.h>
 #include <busbar/charging.h>
@@ -28,6 +29,26 @@
 #define AT_LEAST(type, bytes) _Static_assert(sizeof(struct type) >= (bytes), #type " shrank")
 #define EXACTLY(type, bytes) _Static_assert(sizeof(struct type) == (bytes), #type " has another size")
 #define IS(constant, value) _Static_assert((constant) == (value), #constant " has another value")
+
+IS(BB_ACCESS_AUTHORIZE, 0);
+IS(BB_ACCESS_RESERVE, 1);
+
+AT_LEAST(bb_access_question, 56);
+AT(bb_access_question, size, 0, uint32_t);
+AT(bb_access_question, for_, 4, int32_t);
+AT(bb_access_question, token_uid, 8, bb_str);
+AT(bb_access_question, station_id, 24, bb_str);
+AT(bb_access_question, connector_id, 40, int64_t);
+AT(bb_access_question, at_ms, 48, int64_t);
+
+AT_LEAST(bb_access_answer, 24);
+AT(bb_access_answer, size, 0, uint32_t);
+AT(bb_access_answer, refused, 4, int32_t);
+AT(bb_access_answer, reason, 8, bb_str);
+
+AT_LEAST(bb_access_ops, 16);
+AT(bb_access_ops, size, 0, uint32_t);
+AT(bb_access_ops, ask, 8, bb_err (*)(const struct bb_access_question *, struct bb_access_answer *ret));
 
 AT_LEAST(bb_principal, 40);
 AT(bb_principal, size, 0, uint32_t);

@@ -3,7 +3,7 @@
  * Sessions in any order, on a real cluster: what stations report late, twice, too early or with numbers that nobody
  * gave them, after an outage of theirs or of ours.
  *
- * test-sources: plugins/charging/password.c
+ * test-sources: plugins/charging/access.c plugins/charging/password.c
  * test-sources: plugins/charging/admit.c plugins/charging/attempt.c plugins/charging/authorize.c plugins/charging/cdr.c
  * test-sources: plugins/charging/bulk.c plugins/charging/bulk_job.c plugins/charging/effect.c
  * test-sources: plugins/charging/operation.c plugins/charging/operation_follow.c plugins/charging/operation_read.c

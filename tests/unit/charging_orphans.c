@@ -3,7 +3,7 @@
  * Sessions whose stop does not come, and stations whose clock is wrong, on a real cluster. The rows are made older
  * behind the plugin's back, since the rules work in minutes and days.
  *
- * test-sources: plugins/charging/password.c
+ * test-sources: plugins/charging/access.c plugins/charging/password.c
  * test-sources: plugins/charging/admit.c plugins/charging/attempt.c plugins/charging/authorize.c plugins/charging/cdr.c
  * test-sources: plugins/charging/bulk.c plugins/charging/bulk_job.c plugins/charging/effect.c
  * test-sources: plugins/charging/operation.c plugins/charging/operation_follow.c plugins/charging/operation_read.c

@@ -2,7 +2,7 @@
  *
  * Who may connect, what operators change, commands, signs of life: on a real cluster.
  *
- * test-sources: plugins/charging/password.c
+ * test-sources: plugins/charging/access.c plugins/charging/password.c
  * test-sources: plugins/charging/admit.c plugins/charging/attempt.c plugins/charging/authorize.c plugins/charging/cdr.c
  * test-sources: plugins/charging/bulk.c plugins/charging/bulk_job.c plugins/charging/effect.c
  * test-sources: plugins/charging/operation.c plugins/charging/operation_follow.c plugins/charging/operation_read.c

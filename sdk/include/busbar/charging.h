@@ -590,7 +590,8 @@ struct bb_charging_ops {
 
         /* Reservations. `reserve` takes station, connector, token, parent (BB_NONE: the token's own) and expiry, asks
          * the station, and gives back what became of both; when the command's outcome is that nothing was sent, nothing
-         * is kept. BB_E_NOT_FOUND: no such station. BB_E_DENIED: the token may not charge. BB_E_EXISTS: the connector
+         * is kept. BB_E_NOT_FOUND: no such station. BB_E_DENIED: the token may not charge; error_text of the
+         * result may say why. BB_E_EXISTS: the connector
          * is reserved. BB_E_LIMIT: no connector would be left for somebody who has reserved any. */
         bb_err (*reserve)(bb_str actor, const struct bb_reservation *, struct bb_command_result *ret_result,
                           struct bb_reservation *ret);
