@@ -155,9 +155,10 @@ BB_AWAIT bb_err session_facts_find(bb_str token_uid, bb_str station_id, int64_t 
 /* The contract whose rule wins; BB_E_NOT_FOUND: none fits. */
 BB_AWAIT bb_err contract_find(const struct session_facts *, bb_str *ret_contract_id, int64_t *ret_version,
                               int64_t *ret_position);
-/* Why a rule does not fit; NULL: it does. And the name of the session's channel. */
+/* Why a rule does not fit; NULL: it does. The name of the session's channel, and "MONDAY 08:15". */
 const char *contract_rule_fault(const struct contract_rule *, const struct session_facts *);
 bb_str contract_channel(const struct session_facts *);
+bb_str contract_local_time(const struct session_facts *);
 /* The IANA zone of a location; the tenant's when it has none, or there is none. */
 BB_AWAIT bb_err location_zone(bb_str location_id, bb_str *ret);
 

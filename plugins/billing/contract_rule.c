@@ -267,6 +267,11 @@ bb_str contract_channel(const struct session_facts *f)
         return bb_cstr(channel_names[f->channel]);
 }
 
+bb_str contract_local_time(const struct session_facts *f)
+{
+        return bb_print("%s %02d:%02d", day_names[f->weekday], (int)f->minute / 60, (int)f->minute % 60);
+}
+
 /* --- ties --- */
 
 static int32_t has_window(const struct contract_rule *r)

@@ -28,7 +28,7 @@ static BB_SHAPE(ConsideredRule, considered, 0, "A rule of a contract, and whethe
 
 struct explained {
         uint64_t present;
-        bb_str contract_id, tariff_id, source;
+        bb_str contract_id, tariff_id, source, channel, local_time;
         struct bb_array considered;
 };
 static const struct bb_field explained_fields[] = {
@@ -36,6 +36,9 @@ static const struct bb_field explained_fields[] = {
         FIELD(explained, tariff_id, "tariff_id", BB_T_STR),
         FIELD(explained, source, "source", BB_T_STR, .flags = BB_REQUIRED,
               .about = "contract, default_tariff, or none: then such a session has no price."),
+        FIELD(explained, channel, "channel", BB_T_STR, .flags = BB_REQUIRED),
+        FIELD(explained, local_time, "local_time", BB_T_STR, .flags = BB_REQUIRED,
+              .about = "At the location, as rules with days and hours look at it: MONDAY 08:15."),
         FIELD(explained, considered, "considered", BB_T_ARRAY, .flags = BB_REQUIRED, .shape = &ConsideredRule,
               .about = "Every rule, at most 1000, the most specific first."),
 };
@@ -93,6 +96,8 @@ BB_AWAIT bb_err price_explain(bb_request *req, bb_response *res)
         if (err == BB_E_NOT_FOUND)
                 return bb_problem(res, err, 404, "unknown-station", BB_STR("There is no such station."));
         TRY(err);
+        explained.channel = contract_channel(&facts);
+        explained.local_time = contract_local_time(&facts);
         err = contract_find(&facts, &explained.contract_id, &version, &position);
         if (err < 0 && err != BB_E_NOT_FOUND)
                 return err;

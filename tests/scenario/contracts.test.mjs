@@ -117,6 +117,7 @@ test('hours and days are those of the location when the session begins', async (
   }
   const monday = await explain('token=STRANGER&at=2026-01-12T20:00:00Z');
   const why = Object.fromEntries(monday.considered.map((c) => [c.contract_id, c.why_not]));
+  assert.deepEqual([monday.local_time, monday.channel], ['MONDAY 21:00', 'rfid']);
   assert.equal(why.office, 'it is for other hours of the day');
   assert.equal(why.weekend, 'it is for other days of the week');
   // An overlap by a minute on one day is enough, also past midnight; the contract and its rule are named.
