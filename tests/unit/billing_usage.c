@@ -227,6 +227,49 @@ static void nothing_is_lost_and_nothing_made_up(void **state)
         }
 }
 
+/* What has run up by the end is what the end says: with the last register of a session that is still open. */
+static void at_the_end_it_has_run_up_to_what_the_stop_tells(void **state)
+{
+        uint64_t chance = 99;
+
+        (void)state;
+        for (int i = 0; i < 500; i++) {
+                struct bb_sample samples[6];
+                struct usage_state states[2];
+                struct usage u = {.started_ms = BEGIN,
+                                  .ended_ms = BEGIN + 60 * MINUTE,
+                                  .meter_start_wh = 1000,
+                                  .samples = samples,
+                                  .sample_count = BB_COUNT(samples),
+                                  .states = states,
+                                  .state_count = BB_COUNT(states)};
+                struct price_period *open, *ended;
+                size_t open_count, ended_count;
+                uint32_t oddities;
+                int wh = 1000;
+
+                for (size_t k = 0; k < BB_COUNT(samples); k++) {
+                        chance = chance * 6364136223846793005u + 1442695040888963407u;
+                        wh += (int)(chance >> 40) % 3000;
+                        samples[k] = REGISTER((int64_t)(12 * k), bb_print("%d", wh).ptr);
+                }
+                for (size_t k = 0; k < BB_COUNT(states); k++)
+                        states[k] = (struct usage_state){.at_ms = BEGIN + (int64_t)(29 * k + (chance >> 60)) * MINUTE,
+                                                         .status = (int32_t)((chance >> (5 * k)) % 10)};
+                assert_int_equal(usage_stretches(&u, &open, &open_count, &oddities), BB_OK);
+                u.has_stop = 1;
+                u.meter_stop_wh = wh;
+                assert_int_equal(usage_stretches(&u, &ended, &ended_count, &oddities), BB_OK);
+                assert_int_equal(open_count, ended_count);
+                for (size_t k = 0; k < open_count; k++) {
+                        assert_int_equal(open[k].start_ms, ended[k].start_ms);
+                        assert_int_equal(open[k].energy_mwh, ended[k].energy_mwh);
+                        assert_int_equal(open[k].state, ended[k].state);
+                }
+                arena_reset(arena_current);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -240,6 +283,7 @@ int main(void)
                 cmocka_unit_test(absurd_values_do_not_wrap),
                 cmocka_unit_test(while_it_runs_the_latest_register_counts),
                 cmocka_unit_test(nothing_is_lost_and_nothing_made_up),
+                cmocka_unit_test(at_the_end_it_has_run_up_to_what_the_stop_tells),
         };
 
         return cmocka_run_group_tests(tests, begin, end);
