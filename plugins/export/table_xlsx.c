@@ -64,6 +64,14 @@ static inline char *begin_number(struct xlsx *x, const struct xcolumn *c)
         return at + c->after_len;
 }
 
+/* Zeros behind the decimal point say nothing. */
+static inline char *without_zeros(char *at)
+{
+        while (at[-1] == '0')
+                at--;
+        return at - (at[-1] == '.');
+}
+
 static inline void end_cell(struct xlsx *x, char *at)
 {
         memcpy(at, VALUE_END, sizeof(VALUE_END) - 1);
@@ -143,7 +151,7 @@ static void write_int(struct xlsx *x, const struct xcolumn *c, const struct cell
 static void write_kwh(struct xlsx *x, const struct xcolumn *c, const struct cell *cell)
 {
         if (fits_excel(cell->num))
-                end_cell(x, put_decimal(begin_number(x, c), cell->num, 1000, 3, '.'));
+                end_cell(x, without_zeros(put_decimal(begin_number(x, c), cell->num, 1000, 3, '.')));
         else
                 end_cell(x, put_decimal(begin_text(x, c), cell->num, 1000, 3, '.'));
 }
@@ -151,7 +159,7 @@ static void write_kwh(struct xlsx *x, const struct xcolumn *c, const struct cell
 static void write_money(struct xlsx *x, const struct xcolumn *c, const struct cell *cell)
 {
         if (fits_excel(cell->num))
-                end_cell(x, put_decimal(begin_number(x, c), cell->num, 10000, 4, '.'));
+                end_cell(x, without_zeros(put_decimal(begin_number(x, c), cell->num, 10000, 4, '.')));
         else
                 end_cell(x, put_decimal(begin_text(x, c), cell->num, 10000, 4, '.'));
 }
@@ -184,7 +192,7 @@ static void write_uuid(struct xlsx *x, const struct xcolumn *c, const struct cel
 static inline char *put_day_part(char *at, uint64_t ms)
 {
         *at++ = '.';
-        return put_padded(at, (ms * 125000 + 54) / 108, 11);
+        return without_zeros(put_padded(at, (ms * 125000 + 54) / 108, 11));
 }
 
 /* Excel knows the days from 1900 (right since 1 March, as it takes that year for a leap year) to 9999. Whole seconds:
