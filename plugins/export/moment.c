@@ -35,7 +35,16 @@ static int32_t offset_at(struct moments *m, int64_t second)
         return bucket->steady ? bucket->offset_s : m->offset_s(m->zone, second * 1000);
 }
 
-static struct moment moment_from(int64_t second, int32_t micros, int32_t offset_s)
+/* Seconds since 1970, and the µs beyond. */
+static int64_t second_of(int64_t at_us, int32_t *ret_micros)
+{
+        int64_t micros = at_us % 1000000;
+
+        *ret_micros = (int32_t)(micros < 0 ? micros + 1000000 : micros);
+        return floor_div(at_us, 1000000) + EPOCH_S;
+}
+
+static struct moment moment_with(int64_t second, int32_t micros, int32_t offset_s)
 {
         int64_t local = second + offset_s, day = floor_div(local, 86400);
 
@@ -45,17 +54,19 @@ static struct moment moment_from(int64_t second, int32_t micros, int32_t offset_
 
 struct moment moment_of(struct moments *m, int64_t at_us)
 {
-        int64_t whole = floor_div(at_us, 1000000), second = whole + EPOCH_S;
+        int32_t micros;
+        int64_t second = second_of(at_us, &micros);
 
-        return moment_from(second, (int32_t)(at_us - whole * 1000000), offset_at(m, second));
+        return moment_with(second, micros, offset_at(m, second));
 }
 
 struct moment moment_of_minutes(struct moments *m, int64_t at_us)
 {
-        int64_t whole = floor_div(at_us, 1000000), second = whole + EPOCH_S;
-        int32_t offset_s = offset_at(m, second);
+        int32_t micros, offset_s;
+        int64_t second = second_of(at_us, &micros);
 
-        return moment_from(second, (int32_t)(at_us - whole * 1000000), offset_s - offset_s % 60);
+        offset_s = offset_at(m, second);
+        return moment_with(second, micros, offset_s - offset_s % 60);
 }
 
 static char *put_year(char *at, int64_t year)
