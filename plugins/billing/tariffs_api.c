@@ -111,8 +111,24 @@ BB_AWAIT bb_err tariff_write(bb_request *req, bb_response *res)
         return versioned_write(&tariffs, req, res, &tariff);
 }
 
+/* Sessions would go on by its last version, and nobody could see it any more. */
 BB_AWAIT bb_err tariff_remove(bb_request *req, bb_response *res)
 {
+        const struct billing_options *options = bb_request_state(req);
+        bb_str id = bb_request_param(req, "id");
+        bb_rows *rows;
+
+        if (bb_str_eq(id, options->default_tariff))
+                return bb_problem(res, BB_E_CONFLICT, 409, "tariff-in-use",
+                                  BB_STR("It is this tenant's default_tariff, for sessions under no contract."));
+        TRY(bb_db_query(&rows,
+                        "select c.contract_id from billing.contract c join billing.contract_version v"
+                        " on v.contract_id = c.contract_id and v.version = c.version"
+                        " where not c.retired and v.document::jsonb->>'tariff_id' = $1 order by c.contract_id limit 1",
+                        BB_TEXT(id)));
+        if (bb_rows_count(rows) > 0)
+                return bb_problem(res, BB_E_CONFLICT, 409, "tariff-in-use",
+                                  bb_print("The contract %.*s goes by it.", BB_FMT(bb_row_str(rows, 0, 0))));
         return versioned_remove(&tariffs, req, res);
 }
 

@@ -148,6 +148,11 @@ test('a session keeps the terms with which it began, to the cent', async () => {
   const session = (await api('GET', '/v1/sessions?station=S1')).body.items[0];
   await until('the rule set', async () => (await api('GET', `/v1/sessions/${session.id}/price`)).status === 200);
   assert.equal((await api('PUT', '/v1/contracts/acme', { name: 'ACME fleet', tariff_id: 'public', applies_to: [{ contract_id: 'ACME' }] })).body.version, 2);
+  for (const [id, why] of [['public', /default_tariff/], ['staff', /contract boss/]]) {
+    const refused = await api('DELETE', `/v1/tariffs/${id}`);
+    assert.deepEqual([refused.status, refused.body.code], [409, 'tariff-in-use']);
+    assert.match(refused.body.detail, why);
+  }
   assert.equal((await api('DELETE', '/v1/contracts/acme')).status, 204);
   await station.call('StopTransaction', { transactionId, meterStop: 12000, timestamp: new Date(begin + 3000000).toISOString() });
   await station.close();
