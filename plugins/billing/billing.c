@@ -200,6 +200,9 @@ static bb_err load(const struct bb_host *host, void **ret_self)
                 return BB_E_UNSUPPORTED;
         TRY(bb_event_subscribe("session.started", follow_started));
         TRY(bb_event_subscribe("connector.status", follow_status));
+        TRY(bb_event_subscribe("session.ended", follow_ended));
+        TRY(bb_event_subscribe("session.closed_by_rule", follow_ended));
+        TRY(bb_event_subscribe("session.settled", follow_ended));
         TRY(bb_event_subscribe("cdr.created", follow_cdr));
         TRY(bb_event_subscribe("reservation.expired", follow_expired));
         TRY(bb_provide("access/1", &access_ops));

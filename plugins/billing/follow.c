@@ -60,23 +60,29 @@ static BB_AWAIT bb_err freeze(bb_str session_id, struct cdr_who *who, int64_t kn
                            BB_INT_OR_NULL(c->version > 0, c->version), BB_TEXT(facts));
 }
 
+/* *ret_contract: version 0 when there is none, or nothing has a price. */
+static BB_AWAIT bb_err take_rules(bb_str session_id, struct cdr_who *who, int64_t started_ms, int64_t known_ms,
+                                  const struct billing_options *options, struct stored_contract *ret_contract)
+{
+        bb_str tariff;
+
+        TRY(terms_find(who, started_ms, options, ret_contract, &tariff));
+        return tariff.len > 0 ? freeze(session_id, who, known_ms, tariff, ret_contract) : BB_OK;
+}
+
 BB_AWAIT bb_err follow_started(const struct bb_event *event, void *state)
 {
         struct stored_contract contract;
         struct bb_fault fault;
         struct cdr_who who;
         struct started s;
-        bb_str tariff;
 
         TRY(bb_shape_decode_text(&SessionStartedFacts, event->payload, &s, &fault));
         who = (struct cdr_who){.token_uid = s.token_uid,
                                .station_id = s.station_id,
                                .location_id = s.location_id,
                                .connector_id = s.connector_id};
-        TRY(terms_find(&who, s.started_ms, state, &contract, &tariff));
-        if (tariff.len == 0)
-                return BB_OK;
-        TRY(freeze(s.session_id, &who, event->at_ms, tariff, &contract));
+        TRY(take_rules(s.session_id, &who, s.started_ms, event->at_ms, state, &contract));
         return contract.version > 0 && contract.contract.limits != NULL
                        ? limits_arm(s.session_id, contract.contract.limits)
                        : BB_OK;
@@ -131,13 +137,41 @@ static const struct bb_field cdr_fields[] = {
 };
 static BB_SHAPE(CdrCreatedFacts, cdr_facts, BB_SHAPE_OPEN, "Of cdr.created.", cdr_fields);
 
+BB_AWAIT bb_err follow_ended(const struct bb_event *event, void *state)
+{
+        (void)state;
+        return limits_end(event->key);
+}
+
+/* A session that an operator has made of a report never began before us: what holds is what held when it came to be
+ * known. */
+static BB_AWAIT bb_err take_rules_late(bb_str session_id, int64_t known_ms, const struct billing_options *options)
+{
+        struct stored_contract contract;
+        struct bb_session s;
+        struct cdr_who who;
+        bb_rows *rows;
+
+        TRY(charging->session_get(session_id, &s));
+        if (s.settled_ms == 0)
+                return BB_OK;
+        TRY(bb_db_query(&rows, "select 1 from billing.session where session_id = $1", BB_UUID(session_id)));
+        if (bb_rows_count(rows) > 0)
+                return BB_OK;
+        who = (struct cdr_who){.token_uid = s.token_uid,
+                               .station_id = s.station_id,
+                               .location_id = s.location_id,
+                               .connector_id = s.connector_id};
+        return take_rules(session_id, &who, s.started_ms, known_ms, options, &contract);
+}
+
 BB_AWAIT bb_err follow_cdr(const struct bb_event *event, void *state)
 {
         struct cdr_facts c;
         struct bb_fault fault;
 
-        (void)state;
         TRY(bb_shape_decode_text(&CdrCreatedFacts, event->payload, &c, &fault));
+        TRY(take_rules_late(c.session_id, event->at_ms, state));
         return cdr_settle(c.cdr_id, c.session_id);
 }
 
@@ -168,4 +202,6 @@ BB_AWAIT void follow_forget(void *arg)
                         " station_id, connector_id, at, status from billing.connector_state where at < now() - interval"
                         " '400 days' order by at limit 10000)") < 0)
                 bb_log(BB_WARN, "billing.forget", "old connector states could not be deleted; tried again later");
+        if (limits_forget() < 0)
+                bb_log(BB_WARN, "billing.forget", "limits that are over could not be deleted; tried again later");
 }

@@ -10,6 +10,8 @@
 
 BB_AWAIT bb_err follow_started(const struct bb_event *, void *state); /* session.started */
 BB_AWAIT bb_err follow_status(const struct bb_event *, void *state);  /* connector.status */
+/* session.ended, session.closed_by_rule, session.settled */
+BB_AWAIT bb_err follow_ended(const struct bb_event *, void *state);
 BB_AWAIT bb_err follow_cdr(const struct bb_event *, void *state);     /* cdr.created */
 BB_AWAIT bb_err follow_expired(const struct bb_event *, void *state); /* reservation.expired */
 BB_AWAIT void follow_forget(void *);                                  /* hourly */

@@ -4,13 +4,14 @@
  * what is to be done at the limit (limit_act.c) is tried until the session has ended.
  */
 #include "limits.h"
+#include "limit_wait.h"
 #include "quota.h"
 #include "session_price.h"
 
 #include <stdlib.h>
 
 enum { LIMIT_ARMED = 0, LIMIT_WARNED = 1, LIMIT_REACHED = 2, LIMIT_OVER = 3 };
-enum { LOOK_MS = 15000, LOOK_IDLE_MS = 600000, RETRY_MS = 10000, CLAIM_MS = 60000, CLAIM_MOST = 100 };
+enum { KEEP_MS = 7 * 86400000, RETRY_MS = 10000, CLAIM_MS = 60000, CLAIM_MOST = 100 };
 
 static const char *const kind_names[LIMIT_KINDS] = {"duration", "energy", "amount", "idle", "sessions", "cooldown"};
 static const char *const source_names[] = {"contract", "quota"}; /* LIMIT_OF_… */
@@ -20,6 +21,7 @@ static const char *const source_names[] = {"contract", "quota"}; /* LIMIT_OF_…
 /* How much of a limit is used, and how fast it grows: of its unit in an hour; 0: not by itself, or nobody knows. */
 struct used {
         int64_t amount, per_hour;
+        int64_t at_ms; /* when it was measured */
 };
 enum { HOUR_MS = 3600000 };
 
@@ -31,14 +33,14 @@ static BB_AWAIT bb_err used_duration(const struct bb_session *s, struct used *re
 
 static BB_AWAIT bb_err used_energy(const struct bb_session *s, struct used *ret)
 {
-        *ret = (struct used){.amount = s->energy_wh * 1000, .per_hour = s->power_w * 1000};
+        *ret = (struct used){.amount = s->energy_wh * 1000, .per_hour = s->power_w * 1000, .at_ms = s->last_sample_ms};
         return BB_OK;
 }
 
 /* An amount grows about as the energy does. */
 static BB_AWAIT bb_err used_amount(const struct bb_session *s, struct used *ret)
 {
-        *ret = (struct used){.amount = 0};
+        *ret = (struct used){.at_ms = s->last_sample_ms};
         TRY(session_price_payable(s, &ret->amount));
         if (s->energy_wh > 0 && ret->amount > 0)
                 ret->per_hour = (int64_t)((__int128)ret->amount * s->power_w / s->energy_wh);
@@ -66,21 +68,15 @@ static BB_AWAIT bb_err (*const used_of[LIMIT_KINDS])(const struct bb_session *, 
         [LIMIT_IDLE] = used_idle,         [LIMIT_SESSIONS] = used_none, [LIMIT_COOLDOWN] = used_none,
 };
 
-/* When to look again. Time is known to the millisecond, and a connector's state makes an idle limit due by itself
- * (limits_state); meters are looked at when they are expected at the limit, but each second at most. */
 static int64_t next_look(const struct limit *l, const struct used *used)
 {
         int64_t goal = l->state == LIMIT_ARMED && used->amount < l->warn_at ? l->warn_at : l->most;
-        int32_t by_clock = l->kind == LIMIT_DURATION || l->kind == LIMIT_IDLE;
-        int64_t longest = by_clock ? INT64_MAX : LOOK_MS, least = by_clock ? 0 : 1000;
-        __int128 wait_ms;
+        struct limit_pace pace = {.left = goal - used->amount,
+                                  .per_hour = used->per_hour,
+                                  .age_ms = bb_now_ms() - used->at_ms,
+                                  .by_clock = l->kind == LIMIT_DURATION || l->kind == LIMIT_IDLE};
 
-        if (used->per_hour <= 0)
-                return bb_now_ms() + (by_clock ? LOOK_IDLE_MS : LOOK_MS);
-        wait_ms = ((__int128)(goal - used->amount) * HOUR_MS + used->per_hour - 1) / used->per_hour;
-        if (wait_ms > longest)
-                wait_ms = longest;
-        return bb_now_ms() + (wait_ms < least ? least : (int64_t)wait_ms);
+        return bb_now_ms() + limit_wait_ms(&pace);
 }
 
 /* From one state to the next, with its event. Of two nodes one finds the row as it was. */
@@ -114,9 +110,26 @@ static BB_AWAIT bb_err advance(const struct limit *l, int64_t state, int64_t use
 
 static BB_AWAIT bb_err end(const struct limit *l)
 {
+        return bb_db_query(NULL,
+                           "update billing.session_limit set state = 3, next_at = $4"
+                           " where session_id = $1 and kind = $2 and source = $3",
+                           BB_UUID(l->session_id), BB_INT(l->kind), BB_INT(l->source), BB_TIME(bb_now_ms()));
+}
+
+BB_AWAIT bb_err limits_end(bb_str session_id)
+{
         return bb_db_query(
-                NULL, "update billing.session_limit set state = 3 where session_id = $1 and kind = $2 and source = $3",
-                BB_UUID(l->session_id), BB_INT(l->kind), BB_INT(l->source));
+                NULL, "update billing.session_limit set state = 3, next_at = $2 where session_id = $1 and state < 3",
+                BB_UUID(session_id), BB_TIME(bb_now_ms()));
+}
+
+BB_AWAIT bb_err limits_forget(void)
+{
+        return bb_db_query(NULL,
+                           "delete from billing.session_limit where (session_id, kind, source) in (select session_id,"
+                           " kind, source from billing.session_limit where state = 3 and next_at < $1 order by next_at"
+                           " limit 10000)",
+                           BB_TIME(bb_now_ms() - KEEP_MS));
 }
 
 /* Unless something has made it due meanwhile. */

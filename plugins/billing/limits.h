@@ -26,6 +26,10 @@ struct quota_view;
 BB_AWAIT bb_err limit_left(const struct contract_limits *, const struct quota_view *, int64_t kind, int64_t *ret);
 
 /* --- limits.c --- */
+/* The session has ended, by whatever way: nothing is left to watch. */
+BB_AWAIT bb_err limits_end(bb_str session_id);
+/* Deletes some of those that have been over for a week. */
+BB_AWAIT bb_err limits_forget(void);
 /* Every second. */
 BB_AWAIT void limits_tick(void *);
 

@@ -63,7 +63,8 @@ BB_AWAIT bb_err session_usage_read(const struct bb_session *s, struct usage *u)
                                         : now > s->started_ms ? now
                                                               : s->started_ms,
                             .meter_start_wh = s->meter_start_wh,
-                            .meter_stop_wh = s->meter_stop_wh,
+                            /* An operator may have settled on another energy than the meter's. */
+                            .meter_stop_wh = s->settled_ms != 0 ? s->meter_start_wh + s->energy_wh : s->meter_stop_wh,
                             .has_stop = ended};
         TRY(read_samples(s->id, u));
         return read_states(s, u);

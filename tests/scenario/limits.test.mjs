@@ -25,9 +25,9 @@ before(async () => {
   const contract = (id, token, limits) => api('PUT', `/v1/contracts/${id}`, { name: id, tariff_id: 'night', limits, applies_to: [{ token_uid: token }] });
   for (const [id, token, limits] of [
     ['fleet', 'FLEET', { duration_s: 1800, warn_percent: 50 }], ['little', 'LITTLE', { energy_kwh: 5, at_limit: 'throttle' }],
-    ['coins', 'COINS', { amount_minor: 100 }], ['idle', 'IDLE', { idle_s: 600, warn_percent: 50 }],
+    ['coins', 'COINS', { amount_minor: 100 }], ['ghost', 'GHOST', { duration_s: 86400 }], ['idle', 'IDLE', { idle_s: 600, warn_percent: 50 }],
     ['stay', 'STAY', { idle_s: 600, at_limit: 'fee', fee_per_hour: 6, fee_vat: 19 }], ['weak', 'WEAK', { energy_kwh: 2, at_limit: 'throttle', throttle_a: 6 }], ['tell', 'TELL', { energy_kwh: 1, at_limit: 'notify' }]]) {
-    await api('PUT', `/v1/tokens/${token}`, { status: 'accepted' });
+    if (token !== 'GHOST') await api('PUT', `/v1/tokens/${token}`, { status: 'accepted' });
     const saved = await contract(id, token, limits);
     assert.equal(saved.status, 201, JSON.stringify(saved.body));
   }
@@ -176,6 +176,37 @@ test('a session can be left a little power at its limit', async () => {
   const [, profile] = await until('the profile', () => s.asked.find(([method]) => method === 'SetChargingProfile'), 30000);
   assert.deepEqual(profile.csChargingProfiles.chargingSchedule.chargingSchedulePeriod.map((p) => [p.startPeriod, p.limit]), [[0, 6]]);
   assert.equal((await s.read()).state, 'open');
+});
+
+test('what an operator settles gets its price, and nothing of it stays armed', async () => {
+  const s = await station('GHOST-1', 4000);
+  const armed = () => busbar.sql("select state from billing.session_limit where station_id = 'GHOST-1'").filter(([state]) => state !== '3').length;
+  const priced = (id) => until('the CDR\'s price', async () => { const p = (await api('GET', `/v1/sessions/${id}/price`)).body; return p?.final && p; });
+  const settle = (path, body) => api('POST', path, body);
+  await s.start('GHOST', now() - 3600000); // nobody knows the token: it goes to review
+  await until('the limit to be armed', () => armed() === 1);
+  await s.client.call('StopTransaction', { transactionId: s.transaction, meterStop: 4000, timestamp: iso(now() - 1800000) });
+  await until('nothing to be armed', () => armed() === 0);
+  assert.equal((await s.read()).state, 'review');
+  const done = await settle(`/v1/sessions/${s.session.id}/settle`, { note: 'a guest', outcome: 'account', energy_wh: 3000 });
+  assert.equal(done.status, 200, JSON.stringify(done.body));
+  const price = await priced(s.session.id);
+  assert.deepEqual([price.contract_id, price.account.energy_kwh, price.account.total.excl_vat > 0], ['ghost', 3, true]);
+
+  await s.client.call('StopTransaction', { transactionId: 4711, idTag: 'GHOST', meterStop: 9000, timestamp: iso(now() - 600000) });
+  const review = await until('the report', async () => (await api('GET', '/v1/reviews?state=open')).body.items.find((r) => r.station_id === 'GHOST-1'));
+  const made = await settle(`/v1/reviews/${review.id}/settle`, { note: 'found', connector_id: 1, started_at: iso(now() - 1200000), meter_start_wh: 8000 });
+  assert.equal(made.status, 200, JSON.stringify(made.body));
+  assert.deepEqual([(await priced(made.body.session_id)).account.energy_kwh, armed()], [1, 0]);
+
+  await s.start('FLEET', now() - 60000);
+  await until('the limit to be armed', () => armed() === 1);
+  const shut = await settle(`/v1/sessions/${s.session.id}/close`, { note: 'the car has left' });
+  assert.equal(shut.status, 200, JSON.stringify(shut.body));
+  await until('nothing to be armed', () => armed() === 0);
+  await s.client.call('StopTransaction', { transactionId: s.transaction, meterStop: 500, timestamp: iso(now()) });
+  assert.equal((await priced(s.session.id)).account.energy_kwh, 0.5);
+  assert.equal(armed(), 0);
 });
 
 test('limits that cannot be meant are refused with their place', async () => {

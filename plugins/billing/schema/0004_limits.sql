@@ -21,5 +21,6 @@ create table session_limit (
         primary key (tenant_id, session_id, kind, source)
 );
 create index session_limit_due on session_limit (tenant_id, next_at) where state < 3;
+create index session_limit_over on session_limit (tenant_id, next_at) where state = 3;
 create index session_limit_place on session_limit (tenant_id, station_id, connector_id) where state < 3;
 select core.tenant_protect('session_limit');
