@@ -38,6 +38,7 @@ const ocmf = (what, wattHours, note) => `OCMF|{"FV" : "1.0", "GI":"Zähler №7 
 const signed = (value, context) => ({ value, context, format: 'SignedData', measurand: 'Energy.Active.Import.Register', unit: 'kWh' });
 const firstValue = ocmf('B', 5000, 'a|b  c\t'.replace('\t', '\\t') + '🚗');
 const lastValue = ocmf('E', 17345, 'x'.repeat(4000) + ' ') + '  ';
+const envelope = JSON.stringify({ signedMeterData: Buffer.from(ocmf('T', 10000, 'ü')).toString('base64'), signingMethod: '', encodingMethod: 'OCMF', publicKey: 'oca:base16:asn1:3059' });
 let session, cdr, price;
 
 test('a session becomes a CDR with what OCPI wants to know', async () => {
@@ -48,7 +49,7 @@ test('a session becomes a CDR with what OCPI wants to know', async () => {
   session = (await api('GET', '/v1/sessions?station=SIGNED')).body.items[0];
   await until('the session to have its rule set', async () => (await api('GET', `/v1/sessions/${session.id}/price`)).status === 200);
   await api('PUT', '/v1/locations/harbour', { name: 'Renamed', time_zone: 'Europe/Berlin' });
-  await values(transactionId, 30, wh(10000));
+  await values(transactionId, 30, wh(10000), signed(envelope, 'Sample.Periodic'));
   await values(transactionId, 60, wh(17000));
   await values(transactionId, 70, wh(17200));
   await status(70, 'SuspendedEV');
@@ -97,11 +98,13 @@ test('its own audit finds no difference', async () => {
 test('what the meter signed is there byte for byte, and is no reading', async () => {
   const s = cdr.document.signed_data;
   assert.deepEqual([s.encoding_method, s.encoding_method_version], ['OCMF', 1]);
-  assert.deepEqual(s.signed_values.map((v) => v.nature), ['Start', 'End']);
-  assert.deepEqual(s.signed_values.map((v) => v.signed_data), [firstValue, lastValue]);
+  assert.equal(s.public_key, 'oca:base16:asn1:3059');
+  assert.deepEqual(s.signed_values.map((v) => v.nature), ['Start', 'Intermediate', 'End']);
+  assert.deepEqual(s.signed_values.map((v) => v.signed_data), [firstValue, envelope, lastValue]);
+  assert.equal(s.signed_values[1].plain_data, JSON.parse(envelope).signedMeterData);
   assert.equal(s.signed_values[0].plain_data, firstValue.slice(5, firstValue.lastIndexOf('|')));
   const kept = busbar.sql("select encode(convert_to(s.value, 'UTF8'), 'hex') from charging.sample s join charging.sample_kind k using (tenant_id, kind_id) where k.format = 'SignedData' order by s.at");
-  assert.deepEqual(kept.map(([hex]) => hex), [firstValue, lastValue].map((v) => Buffer.from(v).toString('hex')));
+  assert.deepEqual(kept.map(([hex]) => hex), [firstValue, envelope, lastValue].map((v) => Buffer.from(v).toString('hex')));
   assert.deepEqual(cdr.document.oddities, []);
   assert.equal((await api('GET', `/v1/sessions/${session.id}`)).body.energy_wh, 12345);
 });

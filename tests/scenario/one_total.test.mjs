@@ -34,6 +34,7 @@ const restrictions = [
   () => ({ min_duration: 60 * (1 + chance(120)) }),
   () => ({ max_duration: 60 * (1 + chance(120)) }),
   () => ({ min_power: chance(22) }),
+  () => ({ min_power: 1 + chance(6) }),
   () => ({ max_power: 1 + chance(22) }),
   () => ({ day_of_week: ['MONDAY', 'TUESDAY', 'WEDNESDAY', 'THURSDAY', 'FRIDAY', 'SATURDAY', 'SUNDAY'].filter(() => chance(2)) }),
 ];
@@ -52,7 +53,7 @@ const begin = Math.floor(Date.now() / 60000) * 60000 - 12 * 3600000;
 
 async function makeSession(n) {
   const use = { start: begin + chance(200) * 60000, charging: 10 + chance(200), whPerMinute: 10 + chance(350), parking: chance(2) * chance(120) };
-  const terms = chance(2) ? {} : { discount_percent: chance(40) - 10, free_energy_kwh: chance(5) };
+  const terms = n % 3 > 0 ? {} : { discount_percent: chance(40) - 10, free_energy_kwh: chance(5) };
   const at = (minutes) => new Date(use.start + minutes * 60000).toISOString();
   const status = (minutes, value) => station.call('StatusNotification', { connectorId: n, errorCode: 'NoError', status: value, timestamp: at(minutes) });
   const token = `CARD${n}`;
