@@ -54,8 +54,9 @@ struct db_config config_defaults(const struct db_config *asked)
         fill(&c.poll_ms, 1000, 1, 60000);
         fill(&c.poll_idle_ms, 5000, c.poll_ms, 3600000);
         fill(&c.lease_ms, 60000, 300, 3600000);
-        fill(&c.jobs_per_process, 4, 1, 1000);
-        fill(&c.jobs_per_tenant, 2, 1, 1000);
+        fill(&c.jobs_per_process, 8, 1, 1000);
+        fill(&c.jobs_per_tenant, 4, 1, 1000);
+        fill(&c.jobs_per_type, 2, 1, 1000);
         fill(&c.job_attempts, 3, 1, 1000);
         fill(&c.job_days, 90, 1, 36500);
         return c;

@@ -31,8 +31,9 @@ struct db_config {
         int32_t poll_ms;              /* how often other nodes' events and jobs are looked for [1000] */
         int32_t poll_idle_ms;         /* the same after a while of silence [5000] */
         int32_t lease_ms;             /* after it another node takes over from a dead one [60000] */
-        int32_t jobs_per_process;     /* [4] */
-        int32_t jobs_per_tenant;      /* [2] */
+        int32_t jobs_per_process;     /* [8] */
+        int32_t jobs_per_tenant;      /* [4] */
+        int32_t jobs_per_type;        /* of one tenant [2] */
         int32_t job_attempts;         /* [3] */
         int32_t job_days;             /* how long ended jobs are kept [90] */
 };

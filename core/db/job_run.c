@@ -190,7 +190,17 @@ static bb_err job_launch(struct work *w, const bb_rows *rows)
         return BB_OK;
 }
 
-/* The types of the plugins that this tenant has. */
+static int32_t running_of(const struct work *w, const struct job_type *t)
+{
+        int32_t count = 0;
+
+        LIST_EACH (item, &w->jobs)
+                count += bb_str_is(LIST_OF(bb_job, link, item)->type, t->type);
+        return count;
+}
+
+/* The types of the plugins that this tenant has, without those of which as many run as may: two long exports do not
+ * keep a campaign of commands waiting. */
 static bb_str *my_types(const struct work *w, size_t *ret_count)
 {
         size_t count = 0;
@@ -203,7 +213,8 @@ static bb_str *my_types(const struct work *w, size_t *ret_count)
         LIST_EACH (item, &job_types) {
                 const struct job_type *t = LIST_OF(struct job_type, link, item);
 
-                if (db_world.tenant_has == NULL || db_world.tenant_has(t->who, w->tenant))
+                if (running_of(w, t) < pool.config.jobs_per_type &&
+                    (db_world.tenant_has == NULL || db_world.tenant_has(t->who, w->tenant)))
                         types[count++] = bb_cstr(t->type);
         }
         *ret_count = count;

@@ -2,6 +2,7 @@
  *
  * Jobs: limits, progress, cancelling, results, and what a crash leaves behind; the audit log and idempotency keys.
  */
+#include "db/pool.h"
 #include "db_fixture.h"
 
 static struct bb_tenant west = {.magic = TENANT_MAGIC, .id = {"west", 4}, .name = {"West", 4}};
@@ -247,6 +248,26 @@ static void tenants_take_turns(void **state)
                 turn_for(20);
         assert_int_equal(count_of(begun, 'n'), MANY);
         in_task(&west, do_stop, &west);
+}
+
+static void many_of_a_type_leave_room_for_others(void **state)
+{
+        int32_t usual = pool.config.jobs_per_type;
+        struct create longer[2], other;
+
+        (void)state;
+        pool.config.jobs_per_type = 1;
+        for (size_t i = 0; i < BB_COUNT(longer); i++)
+                longer[i] = create(&nord, "gate", NULL);
+        while (running < 1)
+                loop_turn(50);
+        other = create(&nord, "note", NULL);
+        wait_state(&nord, other.id, BB_JOB_SUCCEEDED);
+        assert_int_equal(running, 1);
+        gate = 1;
+        for (size_t i = 0; i < BB_COUNT(longer); i++)
+                wait_state(&nord, longer[i].id, BB_JOB_SUCCEEDED);
+        pool.config.jobs_per_type = usual;
 }
 
 static void progress_and_cancelling(void **state)
@@ -544,6 +565,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(results_and_errors_are_kept, start, stop),
                 cmocka_unit_test_setup_teardown(limits_of_tenant_and_process, start, stop),
                 cmocka_unit_test_setup_teardown(tenants_take_turns, start, stop),
+                cmocka_unit_test_setup_teardown(many_of_a_type_leave_room_for_others, start, stop),
                 cmocka_unit_test_setup_teardown(progress_and_cancelling, start, stop),
                 cmocka_unit_test_setup_teardown(changes_are_waited_for, start, stop),
                 cmocka_unit_test_setup_teardown(lists_are_paged, start, stop),
