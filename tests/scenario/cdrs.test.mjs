@@ -157,6 +157,10 @@ test('a CDR is credited once, with a replacement priced from the readings', asyn
 
 test('a replacement can be credited, sums are right, and everything is told', async () => {
   const { cdr_id: id } = (await api('GET', `/v1/sessions/${session.id}/price`)).body;
+  busbar.sql('delete from charging.sample'); // as when they are older than they are kept
+  const gone = await api('POST', `/v1/cdrs/${id}/credit`, { reason: 'x', replacement: {} });
+  assert.equal(gone.status, 409);
+  assert.match(JSON.stringify(gone.body), /readings-gone/);
   const key = { 'Idempotency-Key': 'once' };
   const one = await api('POST', `/v1/cdrs/${id}/credit`, { reason: 'Nothing is owed' }, key);
   const two = await api('POST', `/v1/cdrs/${id}/credit`, { reason: 'Nothing is owed' }, key);
