@@ -71,10 +71,32 @@ static void put_sums(const struct summary *s, lxw_row_t row, const struct totals
                         put_sum(s, row, i, month->sums[i], total);
 }
 
+/* The currency, behind the sums. */
+static void put_unit(const struct summary *s, lxw_row_t row, int32_t unit, lxw_format *format)
+{
+        const char *name = unit < TOTALS_UNITS ? s->totals->units[unit] : "others";
+
+        if (s->totals->unit_column >= 0 && *name != '\0')
+                worksheet_write_string(s->sheet, row, (lxw_col_t)(s->totals->sum_count + 2), name, format);
+}
+
+static lxw_row_t put_totals(const struct summary *s, lxw_row_t row)
+{
+        for (int32_t unit = 0; unit <= TOTALS_UNITS; unit++) {
+                struct totals_month all = totals_all(s->totals, unit);
+
+                if (all.rows == 0 && unit > 0)
+                        continue;
+                put_label(s, ++row, "Total", 0);
+                put_sums(s, row, &all, 1);
+                put_unit(s, row, unit, s->formats[STYLE_TITLE]);
+        }
+        return row;
+}
+
 /* Months, one a row; the row behind the last. */
 static lxw_row_t put_months(const struct summary *s)
 {
-        struct totals_month all = totals_all(s->totals);
         lxw_row_t row = TABLE_ROW;
         char title[TITLE_CHARS];
 
@@ -85,13 +107,15 @@ static lxw_row_t put_months(const struct summary *s)
         put_label(s, row, "Rows", 1);
         for (int32_t i = 0; i < s->totals->sum_count; i++)
                 put_label(s, row, summed(s, i)->title, (lxw_col_t)(i + 2));
+        if (s->totals->unit_column >= 0)
+                put_label(s, row, s->spec->columns[s->totals->unit_column].title,
+                          (lxw_col_t)(s->totals->sum_count + 2));
         for (size_t i = 0; i < s->totals->month_count; i++) {
                 put_month(s, ++row, s->totals->months[i].month);
                 put_sums(s, row, &s->totals->months[i], 0);
+                put_unit(s, row, s->totals->months[i].unit, NULL);
         }
-        put_label(s, ++row, "Total", 0);
-        put_sums(s, row, &all, 1);
-        return row + 1;
+        return put_totals(s, row) + 1;
 }
 
 static void put_sheets(const struct summary *s, lxw_row_t row, const struct workbook_sheets *sheets)
@@ -132,7 +156,7 @@ static int add_chart(const struct summary *s)
         chart_series_set_name(series, title);
         chart_title_set_name(chart, title);
         chart_legend_set_position(chart, LXW_CHART_LEGEND_NONE);
-        return worksheet_insert_chart(s->sheet, TABLE_ROW, (lxw_col_t)(s->totals->sum_count + 3), chart) == LXW_NO_ERROR
+        return worksheet_insert_chart(s->sheet, TABLE_ROW, (lxw_col_t)(s->totals->sum_count + 4), chart) == LXW_NO_ERROR
                        ? 0
                        : -1;
 }
@@ -141,7 +165,7 @@ int summary_add(lxw_workbook *book, lxw_format *const formats[STYLES], const str
                 const struct workbook_sheets *sheets, const struct totals *totals)
 {
         struct summary s = {.book = book, .formats = formats, .spec = spec, .totals = totals};
-        struct totals_month all = totals_all(totals);
+        int64_t rows = 0;
         lxw_row_t row;
 
         snprintf(s.name, sizeof(s.name), "%s", strcmp(spec->sheet, "Summary") == 0 ? "Overview" : "Summary");
@@ -149,10 +173,12 @@ int summary_add(lxw_workbook *book, lxw_format *const formats[STYLES], const str
         if (s.sheet == NULL)
                 return -1;
         worksheet_set_column(s.sheet, 0, 0, 22, NULL);
-        worksheet_set_column(s.sheet, 1, (lxw_col_t)(totals->sum_count + 1), 16, NULL);
+        worksheet_set_column(s.sheet, 1, (lxw_col_t)(totals->sum_count + 2), 16, NULL);
         put_label(&s, 0, spec->title != NULL ? spec->title : spec->sheet, 0);
         worksheet_write_string(s.sheet, 1, 0, "Rows", NULL);
-        worksheet_write_number(s.sheet, 1, 1, (double)all.rows, formats[STYLE_INT]);
+        for (int32_t i = 0; i < sheets->count; i++)
+                rows += sheets->rows[i];
+        worksheet_write_number(s.sheet, 1, 1, (double)rows, formats[STYLE_INT]);
         worksheet_write_string(s.sheet, 2, 0, "Sheets", NULL);
         worksheet_write_number(s.sheet, 2, 1, sheets->count, formats[STYLE_INT]);
         worksheet_write_string(s.sheet, 3, 0, "Times are in", NULL);
@@ -160,5 +186,6 @@ int summary_add(lxw_workbook *book, lxw_format *const formats[STYLES], const str
         row = put_months(&s);
         if (sheets->count > 1)
                 put_sheets(&s, row + 1, sheets);
-        return totals->month_count > 0 ? add_chart(&s) : 0;
+        /* With several currencies a month has several rows. */
+        return totals->month_count > 0 && totals->unit_count == 1 ? add_chart(&s) : 0;
 }

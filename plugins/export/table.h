@@ -30,8 +30,9 @@ struct table_column {
         int32_t width;             /* in characters */
         const char *const *values; /* of CELL_ENUM */
         size_t value_count;
-        int32_t no_sum; /* durations, energies and money are summed by month on the sheet "Summary" unless this is set
-                         */
+        /* Durations, energies and money are summed by month on the sheet "Summary" unless this is set; amounts for each
+         * value of a text column "currency" on its own. */
+        int32_t no_sum;
 };
 
 enum { TABLE_COLUMNS_MOST = 256 };

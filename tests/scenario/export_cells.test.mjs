@@ -173,6 +173,25 @@ test('numbers, durations and times: exact in every format, in every sheet, acros
   assert.ok(Math.abs(total[3].v - Number(sum(list.map((r) => r.wh))) / 1000) < 1e-3);
 });
 
+test('the summary adds up by month, and each currency on its own', () => {
+  const put = (month, wh, money, currency) => [time(Date.UTC(2026, month - 1, 31, 23, 30)), int8(wh), int8(money), currency && Buffer.from(currency)];
+  const rowsPut = [put(1, 1000, 12345, 'EUR'), put(1, 2000, 20000, 'CHF'), put(3, 500, 5, 'EUR'), put(1, 1, 10000, 'EUR'), put(1, 7, 0, null), put(1, 9, 9, '\u0001<')];
+  const { Summary } = readWorkbook(fs.readFileSync(write('xlsx', 'at:time,energy:kwh,gross:money,currency:text', rowsPut))).sheets;
+  assert.deepEqual(Summary.slice(5).map((row) => row.slice(0, 5).map((cell) => cell.v)), [
+    ['Month of at', 'Rows', 'energy', 'gross', 'currency'],
+    // Half past midnight in Berlin: the next month.
+    ['2026-02-01T00:00:00', 2, 1.001, 2.2345, 'EUR'],
+    ['2026-02-01T00:00:00', 1, 2, 2, 'CHF'],
+    ['2026-02-01T00:00:00', 1, 0.007, 0, null],
+    ['2026-02-01T00:00:00', 1, null, null, 'others'],
+    ['2026-04-01T00:00:00', 1, 0.5, 0.0005, 'EUR'],
+    ['Total', 3, 1.501, 2.235, 'EUR'],
+    ['Total', 1, 2, 2, 'CHF'],
+    ['Total', 1, 0.007, 0, null],
+    ['Total', 1, null, null, 'others'],
+  ]);
+});
+
 test('what Excel has no date, duration or number for is text', () => {
   const odd = [
     [time(Date.UTC(1900, 1, 27)), int8(-7199000), int8(10n ** 15n), int8(10n ** 18n)],
