@@ -82,10 +82,11 @@ static BB_AWAIT bb_err rules_of_question(const struct bb_price_question *q, int6
 static bb_err use_of(const struct bb_price_question *q, struct preview_use *ret)
 {
         enum { MOST = 1000000000 }; /* seconds, watts, Wh: beyond all sessions, and far from overflow */
-        int64_t most_ms = (int64_t)MOST * 1000;
+        const int64_t most_ms = (int64_t)MOST * 1000, year_9999_ms = 253370764800000;
 
         if (q->energy_mwh > most_ms || q->charging_ms > most_ms || q->parking_ms > most_ms || q->power_w > MOST ||
-            q->parking_ms < 0 || q->energy_mwh < -1 || q->charging_ms < -1 || q->power_w < -1)
+            q->start_ms < 0 || q->start_ms > year_9999_ms || q->parking_ms < 0 || q->energy_mwh < -1 ||
+            q->charging_ms < -1 || q->power_w < -1)
                 return BB_E_INVALID;
         *ret = (struct preview_use){.start_ms = q->start_ms != 0 ? q->start_ms : bb_now_ms(),
                                     .energy_mwh = q->energy_mwh >= 0 ? q->energy_mwh : 0,

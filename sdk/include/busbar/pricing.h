@@ -113,8 +113,8 @@ struct bb_pricing_ops {
         uint32_t size;
         uint32_t reserved;
         /* BB_E_NOT_FOUND: no such station or tariff, or charging has no price there. BB_E_INVALID: neither or both of
-         * station_id and tariff_id, no such time zone, less than nothing, or energy without time and power. BB_E_LIMIT:
-         * it leaves the range of amounts. */
+         * station_id and tariff_id, no such time zone, less than nothing, a time before 1970 or after 9998, or energy
+         * without time and power. BB_E_LIMIT: it leaves the range of amounts. */
         BB_AWAIT bb_err (*preview)(const struct bb_price_question *, struct bb_price *ret);
         /* So far, or in the end. BB_E_NOT_FOUND: no such session, or no tariff was in force when it began. */
         BB_AWAIT bb_err (*session_price)(bb_str session_id, struct bb_price *ret);
