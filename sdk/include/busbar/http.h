@@ -127,6 +127,8 @@ struct bb_http_ops {
         void (*set_header)(bb_response *, const char *name, bb_str value);
         void (*send_json)(bb_response *, const bb_json *);
         void (*send_bytes)(bb_response *, const char *content_type, bb_str data);
+        /* A file, or the range of it that is asked for. An ETag that was set before is the file's; otherwise it is made
+         * of its size and time. */
         BB_AWAIT bb_err (*send_file)(bb_response *, const char *path, const char *content_type, bb_str download_name);
         /* Streaming: begin once, then write; write waits while the client is slow. */
         bb_err (*stream_begin)(bb_response *, const char *content_type);
