@@ -32,9 +32,11 @@
 #include "contract.h"
 #include "follow.h"
 #include "limits.h"
+#include <busbar/dataset.h>
 
 const struct bb_charging_ops *charging;
 extern const struct bb_pricing_ops pricing_ops BB_HIDDEN; /* pricing.c */
+extern const struct bb_dataset_ops billing_datasets BB_HIDDEN; /* dataset.c */
 
 int32_t zone_offset_s(const void *zone, int64_t at_ms)
 {
@@ -207,6 +209,7 @@ static bb_err load(const struct bb_host *host, void **ret_self)
         TRY(bb_event_subscribe("reservation.expired", follow_expired));
         TRY(bb_provide("access/1", &access_ops));
         TRY(bb_db_migrations(schema_migrations, schema_migration_count));
+        TRY(bb_provide("dataset/1", &billing_datasets));
         TRY(bb_http_routes(routes, BB_COUNT(routes)));
         TRY(bb_provide("pricing/1", &pricing_ops));
         *ret_self = NULL;

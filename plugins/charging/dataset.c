@@ -6,14 +6,8 @@
 #include "domain.h"
 #include <busbar/dataset.h>
 
-#define COLUMN(name_, title_, kind_, width_, sql_, ...)                                                                \
-        {                                                                                                              \
-                .name = (name_), .title = (title_), .sql = (sql_), .kind = (kind_), .width = (width_), ##__VA_ARGS__   \
-        }
-#define FILTER(name_, type_, condition_, ...)                                                                          \
-        {                                                                                                              \
-                .name = (name_), .type = (type_), .condition = (condition_), ##__VA_ARGS__                             \
-        }
+#define COLUMN BB_DATA_COLUMN
+#define FILTER BB_DATA_FILTER
 #define USUAL .is_default = 1
 #define MILLISECONDS(interval) "(extract(epoch from " interval ") * 1000)::bigint"
 #define UID(column) column " = " LOWER("$?")
@@ -195,9 +189,7 @@ static const struct bb_data_filter sample_filters[] = {
         FILTER("to", BB_T_TIME, "m.at < $?", .about = "Measured before this time."),
 };
 
-#define TABLES(columns_, filters_)                                                                                     \
-        .columns = (columns_), .column_count = BB_COUNT(columns_), .filters = (filters_),                              \
-        .filter_count = BB_COUNT(filters_)
+#define TABLES BB_DATA_TABLES
 
 static const struct bb_data_set sets[] = {
         {.name = "sessions",
@@ -261,9 +253,12 @@ static const struct bb_data_column connector_columns[] = {
 static const struct bb_data_column user_columns[] = {
         COLUMN("user", "User", BB_DATA_TEXT, 30, "t.label", .about = "The label of the token."),
         COLUMN("user_contract_id", "Contract of the user", BB_DATA_TEXT, 22, "t.contract_id"),
+        COLUMN("partner", "Roaming partner", BB_DATA_TEXT, 16, "t.partner"),
 };
 static const struct bb_data_filter user_filters[] = {
         FILTER("user", BB_T_STR, "t.label = $?", .about = "The label of the token."),
+        FILTER("partner", BB_T_STR, LOWER("t.partner") " = " LOWER("$?"),
+               .about = "The roaming partner that issued the token."),
 };
 
 #define LOCATION_OF(alias)                                                                                             \

@@ -11,6 +11,19 @@
 
 #include <busbar/types.h>
 
+/* For the tables; further members as designated initialisers behind. */
+#define BB_DATA_COLUMN(name_, title_, kind_, width_, sql_, ...)                                                        \
+        {                                                                                                              \
+                .name = (name_), .title = (title_), .sql = (sql_), .kind = (kind_), .width = (width_), ##__VA_ARGS__   \
+        }
+#define BB_DATA_FILTER(name_, type_, condition_, ...)                                                                  \
+        {                                                                                                              \
+                .name = (name_), .type = (type_), .condition = (condition_), ##__VA_ARGS__                             \
+        }
+#define BB_DATA_TABLES(columns_, filters_)                                                                             \
+        .columns = (columns_), .column_count = BB_COUNT(columns_), .filters = (filters_),                              \
+        .filter_count = BB_COUNT(filters_)
+
 /* What a column's SQL gives, and so how it is written. */
 enum {
         BB_DATA_TEXT = 0,
