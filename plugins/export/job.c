@@ -1,133 +1,404 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The job: reads the sessions in steps from one snapshot and hands each step to the writer on a worker's thread, so
- * that the loop never waits for a disk or a compressor. Runs again from the start after a crash.
+ * The job: rows come as a COPY from one snapshot and go through a writer into a file, on the copy's thread, so that the
+ * loop never waits for a disk or a compressor. The job's own task tells how far it is meanwhile, and learns that it was
+ * cancelled. What both need is shared by count, since each may end first.
  */
 #include "export.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct run {
-        bb_job *job;
-        const struct writer_ops *ops;
+struct running {
+        struct running *next;
+        struct export_state *state;
+        int32_t owners, ended;
+        bb_cond *changed;
+        char id[40];
+        char *params;
+        int32_t attempt;
+        bb_err err;
+        int64_t total;
+        char *result, error[256];
+        /* On the copy's thread. */
+        _Atomic int64_t rows, bytes;
+        const struct table_writer_ops *ops;
         void *writer;
-        struct writer_target target;
-        const struct bb_session *sessions; /* of the present step */
-        size_t count;
-        int64_t done, total;
-        int failed;
+        struct table_totals totals;
+        int fd, disk_error, closed;
+        bb_hash *hash;
 };
 
-const struct writer_ops *writer_of(int32_t format)
+int32_t export_running(const struct export_state *state, bb_str id, int64_t *ret_rows, int64_t *ret_bytes)
 {
-        return format == FORMAT_CSV ? &csv_writer : &xlsx_writer;
+        for (const struct running *r = state->running; r != NULL; r = r->next) {
+                if (r->ended || !bb_str_is(id, r->id))
+                        continue;
+                *ret_rows = atomic_load_explicit(&r->rows, memory_order_relaxed);
+                *ret_bytes = atomic_load_explicit(&r->bytes, memory_order_relaxed);
+                return 1;
+        }
+        return 0;
 }
 
-struct bb_session_filter export_filter(const struct export_request *r)
+static void let_go(struct running *r)
 {
-        return (struct bb_session_filter){.station_id = r->station_id,
-                                          .token_uid = r->token_uid,
-                                          .location_id = r->location_id,
-                                          .open = BB_PRESENT(r, 5) ? r->open : -1,
-                                          .from_ms = r->from_ms,
-                                          .to_ms = r->to_ms};
+        struct running **at = &r->state->running;
+
+        if (--r->owners > 0)
+                return;
+        while (*at != r)
+                at = &(*at)->next;
+        *at = r->next;
+        bb_cond_free(r->changed);
+        free(r->params);
+        free(r->result);
+        free(r);
 }
 
-static void open_on_thread(void *arg)
+__attribute__((format(printf, 2, 3))) static void fault(struct running *r, const char *format, ...)
 {
-        struct run *run = arg;
+        va_list args;
 
-        run->writer = run->ops->open(&run->target);
+        if (r->error[0] != '\0')
+                return;
+        va_start(args, format);
+        vsnprintf(r->error, sizeof(r->error), format, args);
+        va_end(args);
 }
 
-static void rows_on_thread(void *arg)
-{
-        struct run *run = arg;
+/* --- on the copy's thread --- */
 
-        run->failed = run->ops->rows(run->writer, run->sessions, run->count) < 0;
+static int write_file(void *arg, const void *data, size_t len)
+{
+        struct running *r = arg;
+        const char *at = data;
+        size_t left = len;
+
+        while (left > 0) {
+                ssize_t n = write(r->fd, at, left);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0) {
+                        r->disk_error = n < 0 ? errno : EIO;
+                        return -1;
+                }
+                at += n;
+                left -= (size_t)n;
+        }
+        bb_crypto_->hash_add(r->hash, (bb_str){.ptr = data, .len = len});
+        atomic_fetch_add_explicit(&r->bytes, (int64_t)len, memory_order_relaxed);
+        return 0;
+}
+
+static bb_err take_row(const char *data, size_t len, void *arg)
+{
+        struct running *r = arg;
+
+        if (r->ops->row(r->writer, data, len) < 0)
+                return BB_E_IO;
+        atomic_fetch_add_explicit(&r->rows, 1, memory_order_relaxed);
+        return BB_OK;
 }
 
 static void close_on_thread(void *arg)
 {
-        struct run *run = arg;
+        struct running *r = arg;
 
-        run->failed |= run->ops->close(run->writer) < 0;
-        run->writer = NULL;
+        r->closed = 1;
+        if (r->ops->close(r->writer, &r->totals) < 0) {
+                r->disk_error = r->disk_error != 0 ? r->disk_error : EIO;
+                return;
+        }
+        if (fdatasync(r->fd) < 0)
+                r->disk_error = errno;
 }
 
-static BB_AWAIT bb_err write_step(const struct bb_session *sessions, size_t count, void *arg)
-{
-        struct run *run = arg;
+/* --- how many rows there will be --- */
 
-        run->sessions = sessions;
-        run->count = count;
-        TRY(bb_worker_run(rows_on_thread, run));
-        if (run->failed)
+static bb_err take_count(const char *data, size_t len, void *arg)
+{
+        enum { HEADER = 19, BEFORE = 6, MESSAGE = HEADER + BEFORE + 8 }; /* of COPY; of a row's first value; in all */
+        uint64_t count = 0;
+
+        for (size_t i = HEADER + BEFORE; len >= MESSAGE && i < MESSAGE; i++)
+                count = count << 8 | (unsigned char)data[i];
+        if (len >= MESSAGE)
+                *(int64_t *)arg = (int64_t)count;
+        return BB_OK;
+}
+
+/* Only for the progress: what cannot be counted quickly is not known. */
+static BB_AWAIT bb_err count_rows(const struct export_state *state, const struct plan *plan, int64_t *ret)
+{
+        enum { COUNT_MS = 5000 };
+        const struct bb_stmt stmt = {
+                .sql = plan->count_sql.ptr, .params = plan->params, .param_count = plan->param_count};
+        const struct bb_copy copy = {.size = sizeof(copy),
+                                     .flags = state->config->replica ? BB_COPY_REPLICA : 0,
+                                     .stmt = &stmt,
+                                     .timeout_ms = COUNT_MS,
+                                     .row = take_count,
+                                     .arg = ret};
+        bb_err err = bb_db_copy(&copy);
+
+        return err == BB_E_TIMEOUT ? BB_OK : err;
+}
+
+/* --- the file --- */
+
+static void table_of(const struct export_state *state, const struct export_order *order, const struct plan *plan,
+                     const bb_zone *zone, int64_t rows, struct table_spec *ret)
+{
+        *ret = (struct table_spec){.sheet = plan->view.set->title,
+                                   .columns = plan->columns,
+                                   .column_count = plan->column_count,
+                                   .zone = zone,
+                                   .zone_name = bb_str_c(order->time_zone),
+                                   .offset_s = bb_rt_->zone_offset,
+                                   .decimal_comma = language_has_comma(order->language),
+                                   .author = bb_str_c(bb_tenant_name(state->tenant)),
+                                   .title = order->title.len > 0 ? bb_str_c(order->title) : plan->view.set->title,
+                                   .rows_expected = rows};
+}
+
+static BB_AWAIT bb_err copy_rows(struct running *r, const struct plan *plan)
+{
+        const struct bb_stmt stmt = {.sql = plan->sql.ptr, .params = plan->params, .param_count = plan->param_count};
+        const struct bb_copy copy = {.size = sizeof(copy),
+                                     .flags = r->state->config->replica ? BB_COPY_REPLICA : 0,
+                                     .stmt = &stmt,
+                                     .timeout_ms = r->state->config->timeout_minutes * 60000,
+                                     .row = take_row,
+                                     .arg = r};
+        bb_err err = bb_db_copy(&copy), closed;
+
+        if (err == BB_E_IO && r->disk_error == 0)
+                fault(r, "The rows could not be written: %s.", r->ops->fault(r->writer));
+        /* The pool of threads may be full for a moment. */
+        while (err == BB_OK && (closed = bb_worker_run(close_on_thread, r)) < 0)
+                err = closed == BB_E_BUSY ? bb_sleep(50) : closed;
+        if (!r->closed)
+                r->ops->drop(r->writer);
+        return r->disk_error != 0 ? BB_E_IO : err;
+}
+
+static void explain(struct running *r, bb_err err)
+{
+        if (r->disk_error == ENOSPC || r->disk_error == EDQUOT)
+                fault(r, "The disk is full: the file would be too large. Make room, or export less at once.");
+        else if (r->disk_error != 0)
+                fault(r, "The file could not be written: %s.", strerror(r->disk_error));
+        else if (err == BB_E_TIMEOUT)
+                fault(r, "It took longer than %lld minutes. Export less at once.",
+                      (long long)r->state->config->timeout_minutes);
+}
+
+static BB_AWAIT bb_err write_part(struct running *r, const struct plan *plan, const struct table_spec *spec,
+                                  const char *part)
+{
+        const struct sink sink = {.write = write_file, .arg = r};
+        bb_err err = BB_E_IO;
+
+        r->fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (r->fd < 0) {
+                r->disk_error = errno;
                 return BB_E_IO;
-        run->done += (int64_t)count;
-        return bb_job_progress(run->job, run->done, run->total > run->done ? run->total : run->done);
+        }
+        r->hash = bb_crypto_->hash_new();
+        r->writer = r->ops->open(spec, &sink);
+        if (r->writer != NULL)
+                err = copy_rows(r, plan);
+        if (close(r->fd) < 0 && err == BB_OK) {
+                r->disk_error = errno;
+                err = BB_E_IO;
+        }
+        return err;
 }
 
-static BB_AWAIT bb_err write_file(struct run *run, const struct bb_session_filter *filter)
-{
-        bb_err err, closed;
+/* --- its end --- */
 
-        TRY(bb_worker_run(open_on_thread, run));
-        if (run->writer == NULL)
+static bb_str finished_json(const struct running *r, const struct export_order *order, const struct made *made)
+{
+        bb_json *json = bb_shape_encode(&ExportMade, made), *period = bb_json_new_object();
+
+        bb_json_set_str(json, "export_id", bb_cstr(r->id));
+        bb_json_set_str(json, "report_id", order->report);
+        bb_json_set_str(json, "title", order->title);
+        bb_json_set_str(json, "dataset", order->dataset);
+        bb_json_set_str(json, "format", bb_cstr(formats[order->format]));
+        if (order->from_ms != 0)
+                bb_json_set_str(period, "from", bb_time_text(order->from_ms));
+        if (order->to_ms != 0)
+                bb_json_set_str(period, "to", bb_time_text(order->to_ms));
+        bb_json_set(json, "period", period);
+        return bb_json_text(json);
+}
+
+/* A job that runs again after this was written tells nothing twice; its new file counts. */
+static BB_AWAIT bb_err tell(const struct running *r, const struct export_order *order, const struct made *made)
+{
+        const struct bb_stmt stmts[] = {
+                {.sql = "insert into export.finished (export_id, made) values ($1, $2) on conflict do nothing",
+                 .params = (const struct bb_param[]){BB_UUID(bb_cstr(r->id)),
+                                                     BB_TEXT(bb_shape_encode_text(&ExportMade, made))},
+                 .param_count = 2,
+                 .flags = BB_STMT_MUST_HIT},
+                bb_event_stmt("export.finished", bb_cstr(r->id), finished_json(r, order, made)),
+        };
+        bb_err err = bb_db_run(stmts, BB_COUNT(stmts), NULL);
+
+        return err == BB_E_NOT_FOUND ? BB_OK : err;
+}
+
+static BB_AWAIT bb_err keep(struct running *r, const struct export_order *order, const char *part, const char *whole)
+{
+        uint8_t digest[32];
+        struct made made = {
+                .attempt = r->attempt, .rows = r->totals.rows, .bytes = r->totals.bytes, .sheets = r->totals.sheets};
+
+        bb_crypto_->hash_end(r->hash, digest);
+        made.sha256 = bb_hex((bb_str){.ptr = (const char *)digest, .len = sizeof(digest)});
+        if (rename(part, whole) < 0) {
+                r->disk_error = errno;
                 return BB_E_IO;
-        err = charging->session_scan(filter, write_step, run);
-        /* The pool of threads may be full for a moment, but the file must be closed. */
-        while ((closed = bb_worker_run(close_on_thread, run)) == BB_E_BUSY)
-                (void)bb_sleep(50);
-        if (err == BB_OK)
-                err = closed;
-        return err == BB_OK && run->failed ? BB_E_IO : err;
+        }
+        TRY(tell(r, order, &made));
+        r->result = strdup(bb_shape_encode_text(&ExportMade, &made).ptr);
+        return BB_OK;
 }
 
-static bb_err open_zone(const bb_tenant *tenant, struct writer_target *target)
+static BB_AWAIT bb_err prepare(struct running *r, struct export_order *order, struct plan *plan, const bb_zone **zone)
 {
-        bb_str name = bb_tenant_option(tenant, "time_zone");
+        struct remarks remarks = {.count = 0};
+        struct choice choice = {.column_count = 0};
+        struct bb_fault unreadable;
 
-        target->zone_name = bb_str_c(name);
-        if (bb_zone_open(name, &target->zone) == BB_OK)
+        TRY(bb_shape_decode_text(&ExportOrder, bb_cstr(r->params), order, &unreadable));
+        choice.dataset = order->dataset;
+        choice_of(&order->columns, order->filters, &choice, &remarks);
+        if (plan_make(r->state->tenant, &choice, plan, &remarks) < 0) {
+                fault(r, "%.*s: %.*s", BB_FMT(remarks.items[0].pointer), BB_FMT(remarks.items[0].text));
+                return BB_E_INVALID;
+        }
+        r->ops = table_writer(order->format);
+        if (bb_zone_open(order->time_zone, zone) == BB_OK)
                 return BB_OK;
-        bb_log(BB_WARN, "export.zone", "the tenant's time zone is unknown here: times are UTC",
-               bb_kv_str("zone", name));
-        target->zone_name = "UTC";
-        return bb_zone_open(BB_STR("UTC"), &target->zone);
+        fault(r, "The time zone %.*s is not known here.", BB_FMT(order->time_zone));
+        return BB_E_INVALID;
+}
+
+static BB_AWAIT bb_err make(struct running *r)
+{
+        struct export_order order;
+        struct table_spec spec;
+        const bb_zone *zone;
+        struct plan plan;
+        bb_str whole, part;
+        bb_err err;
+
+        TRY(prepare(r, &order, &plan, &zone));
+        whole = file_path(r->state->tenant, bb_cstr(r->id), r->attempt, r->ops->suffix);
+        part = file_part(r->state->tenant, bb_cstr(r->id), r->attempt, r->ops->suffix);
+        files_remove(r->state->tenant, bb_cstr(r->id), 0);
+        TRY(count_rows(r->state, &plan, &r->total));
+        table_of(r->state, &order, &plan, zone, r->total, &spec);
+        err = write_part(r, &plan, &spec, part.ptr);
+        if (err == BB_OK)
+                err = keep(r, &order, part.ptr, whole.ptr);
+        if (err == BB_OK)
+                return BB_OK;
+        (void)unlink(part.ptr);
+        (void)unlink(whole.ptr);
+        explain(r, err);
+        return err;
+}
+
+static void copy_task(void *arg)
+{
+        struct running *r = arg;
+
+        r->err = make(r);
+        r->ended = 1;
+        bb_cond_wake_all(r->changed);
+        let_go(r);
+}
+
+/* --- the job's own task --- */
+
+static struct running *begin(struct export_state *state, const struct bb_job_info *job)
+{
+        struct running *r = calloc(1, sizeof(*r));
+
+        if (r == NULL)
+                return NULL;
+        r->params = strdup(bb_str_c(job->params));
+        if (r->params == NULL) {
+                free(r);
+                return NULL;
+        }
+        snprintf(r->id, sizeof(r->id), "%.*s", BB_FMT(job->id));
+        r->state = state;
+        r->attempt = job->attempts;
+        r->owners = 1;
+        r->changed = bb_cond_new();
+        r->next = state->running;
+        state->running = r;
+        return r;
+}
+
+static BB_AWAIT bb_err follow(bb_job *job, struct running *r, bb_task_id task)
+{
+        enum { LOOK_MS = 250 };
+        bb_err err = BB_OK;
+        int32_t stopped = 0;
+
+        while (!r->ended) {
+                int64_t done = atomic_load_explicit(&r->rows, memory_order_relaxed);
+
+                err = bb_cond_wait(r->changed, LOOK_MS);
+                if (err == BB_E_CANCELED) { /* with the tenant; the other task ends by itself, too */
+                        bb_task_cancel(task);
+                        return err;
+                }
+                err = stopped ? BB_E_CANCELED : bb_job_progress(job, done, r->total > done ? r->total : done);
+                if (err == BB_E_CANCELED && !stopped) {
+                        stopped = 1;
+                        bb_task_cancel(task);
+                }
+        }
+        return stopped ? BB_E_CANCELED : r->err;
 }
 
 BB_AWAIT bb_err export_work(bb_job *job, bb_str params_json, void *tenant_state, bb_str *ret_result_json,
                             bb_str *ret_error)
 {
-        struct export_state *state = tenant_state;
-        struct export_request request;
-        struct bb_fault fault;
-        struct run run = {.job = job};
-        struct stat st;
+        struct bb_job_info info = {.size = sizeof(info)};
+        struct running *r;
+        bb_task_id task;
+        bb_err err;
 
-        TRY(bb_shape_decode_text(&ExportRequest, params_json, &request, &fault));
-        struct bb_session_filter filter = export_filter(&request);
-
-        run.ops = writer_of(request.format);
-        bb_str whole = export_path(state->tenant, bb_job_id(job), run.ops->suffix);
-        bb_str part = bb_print("%.*s.part", BB_FMT(whole));
-
-        run.target.path = part.ptr;
-        run.target.folder = bb_state_folder(state->tenant).ptr;
-        TRY(open_zone(state->tenant, &run.target));
-        TRY(charging->session_count(&filter, &run.total));
-        TRY(bb_job_progress(job, 0, run.total));
-        bb_err err = write_file(&run, &filter);
-
-        if (err == BB_OK && (rename(part.ptr, whole.ptr) < 0 || stat(whole.ptr, &st) < 0))
-                err = BB_E_IO;
-        if (err < 0) {
-                (void)unlink(part.ptr);
-                *ret_error = err == BB_E_IO ? BB_STR("The file could not be written: is the disk full?") : BB_NONE;
-                return err;
-        }
-        *ret_result_json = bb_print("{\"rows\":%lld,\"bytes\":%lld}", (long long)run.done, (long long)st.st_size);
-        return BB_OK;
+        (void)params_json;
+        TRY(bb_job_get(bb_job_id(job), &info));
+        r = begin(tenant_state, &info);
+        if (r == NULL)
+                return BB_E_UNAVAILABLE;
+        r->owners++;
+        err = bb_task_spawn("export.copy", NULL, 0, copy_task, r, &task);
+        if (err < 0)
+                let_go(r);
+        else
+                err = follow(job, r, task);
+        if (r->result != NULL && err == BB_OK)
+                *ret_result_json = bb_str_dup(bb_cstr(r->result));
+        if (r->error[0] != '\0')
+                *ret_error = bb_str_dup(bb_cstr(r->error));
+        let_go(r);
+        return err == BB_E_BUSY ? BB_E_UNAVAILABLE : err; /* too many copies at once: later */
 }

@@ -78,9 +78,7 @@ struct table_writer_ops {
         const char *(*fault)(const void *writer);
 };
 
-#ifndef EXPORT_H /* until the job uses these writers */
 enum { FORMAT_XLSX = 0, FORMAT_CSV = 1, FORMAT_NDJSON = 2 };
-#endif
 /* NULL for a format that there is not. */
 const struct table_writer_ops *table_writer(int32_t format) BB_HIDDEN;
 

@@ -3,6 +3,8 @@
 // Exports beyond the 10,000 rows at which the old system failed: every row once, sums as in the database, from one
 // snapshot; cancelled ones stop; one whose worker is killed runs again; links are signed and belong to their tenant.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Busbar, exportFile, readWorkbook, until } from './lib.mjs';
 
@@ -109,6 +111,8 @@ test('an export whose worker is killed runs again, and ends once', async () => {
   assert.equal(job.rows, ROWS);
   const rows = readWorkbook(Buffer.from(await (await fetch(job.download_url)).arrayBuffer())).sheets.Sessions;
   assert.equal(rows.length, ROWS + 1);
+  const files = fs.readdirSync(path.join(busbar.state, 'files/north/export')).filter((name) => name.startsWith(body.id));
+  assert.deepEqual(files.map((name) => name.replace(/-\d+\./, '.')), [`${body.id}.xlsx`], 'nothing of the first attempt is left');
 });
 
 test('each tenant gets its own rows while both export at once', async () => {

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What can be exported by a tenant: the data sets of the host and of the plugins that it has, and statements made of
+ * their constant texts.
+ */
+#ifndef EXPORT_SETS_H
+#define EXPORT_SETS_H
+
+#include "table.h"
+#include <busbar/dataset.h>
+#include <busbar/plugin.h>
+
+enum { MOST_COLUMNS = 100, MOST_FILTERS = 32, MOST_JOINS = 64 };
+
+/* A set with what this tenant has joined to it. */
+struct data_view {
+        const struct bb_data_set *set;
+        const struct bb_data_join *joins[MOST_JOINS];
+        size_t join_count;
+};
+
+/* Sets by place, for lists; BB_E_NOT_FOUND behind the last. */
+bb_err set_at(const bb_tenant *, size_t index, struct data_view *ret);
+bb_err set_named(const bb_tenant *, bb_str name, struct data_view *ret);
+/* Columns and filters by place, those of the set first; NULL behind the last. *ret_join: -1 for the set's own. */
+const struct bb_data_column *view_column(const struct data_view *, size_t index, ptrdiff_t *ret_join);
+const struct bb_data_filter *view_filter(const struct data_view *, size_t index, ptrdiff_t *ret_join);
+
+/* What somebody chose. */
+struct chosen_column {
+        uint64_t present;
+        bb_str name, title; /* title BB_NONE: the usual one */
+};
+struct chosen_filter {
+        bb_str name;
+        bb_json *value;
+        bb_str pointer; /* where it came from, for remarks */
+};
+struct choice {
+        bb_str dataset;
+        const struct chosen_column *columns; /* none: the usual ones */
+        size_t column_count;
+        struct chosen_filter filters[MOST_FILTERS];
+        size_t filter_count;
+};
+
+/* What is wrong with a choice. */
+struct remark {
+        bb_str pointer, text;
+};
+struct remarks {
+        struct remark items[16];
+        size_t count;
+};
+void remark(struct remarks *, bb_str pointer, bb_str text);
+
+/* A choice as a statement; in the task's memory. */
+struct plan {
+        struct data_view view;
+        struct table_column *columns;
+        size_t column_count;
+        uint64_t joined; /* bits of view.joins */
+        bb_str sql, count_sql;
+        struct bb_param params[MOST_FILTERS];
+        size_t param_count;
+        int64_t from_ms, to_ms; /* the filters of these names; 0: none */
+};
+/* BB_E_INVALID: see the remarks. */
+bb_err plan_make(const bb_tenant *, const struct choice *, struct plan *ret, struct remarks *);
+/* Calls `each` with every permission that the plan needs, until one answers 0; that one, or NULL. */
+const char *plan_denied(const struct plan *, int32_t (*allowed)(const bb_request *, const char *), const bb_request *);
+
+#endif
