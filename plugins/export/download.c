@@ -4,8 +4,6 @@
  * expires. What is still being written is sent as it grows; what is done can be resumed, of the same attempt alone.
  */
 #include "export.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #define URL_VALID_MS (24 * 3600 * 1000LL)
@@ -93,102 +91,54 @@ static void say_digest(bb_response *res, bb_str sha256)
 
 /* --- a file that grows --- */
 
-struct piece {
-        int fd;
-        off_t at;
-        char *bytes;
-        ssize_t got;
-};
-enum { PIECE_BYTES = 128 * 1024, WAIT_MS = 200 };
+enum { WAIT_MS = 500 };
 
-static void read_piece(void *arg)
+static BB_AWAIT bb_err wait_for_more(int64_t sent, void *arg, int32_t *ret_complete)
 {
-        struct piece *p = arg;
+        const struct found *f = arg;
+        struct bb_job_info job = {.size = sizeof(job)};
 
-        do
-                p->got = pread(p->fd, p->bytes, PIECE_BYTES, p->at);
-        while (p->got < 0 && errno == EINTR);
-}
-
-/* BB_OK: the file is whole and has this many bytes. BB_E_UNAVAILABLE: not yet. Otherwise nothing more comes. */
-static BB_AWAIT bb_err is_whole(const struct found *f, int64_t bytes)
-{
-        struct found now;
-
-        TRY(export_find(f->job.id, &now));
-        if (now.job.attempts != f->job.attempts || now.job.state == BB_JOB_FAILED || now.job.state == BB_JOB_CANCELED ||
-            now.job.state == BB_JOB_QUEUED)
+        (void)sent;
+        TRY(bb_job_get(f->job.id, &job));
+        if (job.attempts != f->job.attempts || (job.state != BB_JOB_RUNNING && job.state != BB_JOB_SUCCEEDED))
                 return BB_E_IO;
-        if (now.job.state == BB_JOB_RUNNING || bytes < now.made.bytes)
-                return BB_E_UNAVAILABLE;
-        return BB_OK;
+        *ret_complete = job.state == BB_JOB_SUCCEEDED;
+        return *ret_complete ? BB_OK : bb_sleep(WAIT_MS);
 }
 
-/* A reader who is told of no end must not take what there is for the whole: the connection breaks instead. */
-static BB_AWAIT bb_err send_growing(bb_response *res, const struct found *f, int fd)
+static bb_err not_begun(bb_response *res)
 {
-        struct piece p = {.fd = fd, .bytes = bb_alloc(PIECE_BYTES)};
-        bb_err err;
-
-        for (;;) {
-                err = bb_worker_run(read_piece, &p);
-                if (err == BB_E_BUSY)
-                        read_piece(&p);
-                else
-                        TRY(err);
-                if (p.got < 0)
-                        return BB_E_IO;
-                if (p.got > 0) {
-                        TRY(bb_response_write(res, (bb_str){.ptr = p.bytes, .len = (size_t)p.got}));
-                        p.at += p.got;
-                        continue;
-                }
-                err = is_whole(f, p.at);
-                if (err != BB_E_UNAVAILABLE)
-                        return err;
-                TRY(bb_sleep(WAIT_MS));
-        }
+        bb_response_header(res, "Retry-After", BB_STR("2"));
+        return bb_problem(res, BB_E_UNAVAILABLE, 503, "not-begun",
+                          BB_STR("The file is not begun yet. Try again in a moment."));
 }
 
-static BB_AWAIT bb_err send_part(bb_request *req, bb_response *res, const struct found *f,
+static BB_AWAIT bb_err send_part(bb_request *req, bb_response *res, struct found *f,
                                  const struct table_writer_ops *writer)
 {
         struct export_state *state = bb_request_state(req);
+        bb_str name = file_name(f, writer->suffix);
         bb_str part = file_part(state->tenant, f->job.id, f->job.attempts, writer->suffix);
-        int fd = open(part.ptr, O_RDONLY | O_CLOEXEC);
+        bb_str whole = file_path(state->tenant, f->job.id, f->job.attempts, writer->suffix);
         bb_err err;
 
-        if (fd < 0) /* it has just become whole, or is not begun */
-                fd = open(file_path(state->tenant, f->job.id, f->job.attempts, writer->suffix).ptr,
-                          O_RDONLY | O_CLOEXEC);
-        if (fd < 0) {
-                bb_response_header(res, "Retry-After", BB_STR("2"));
-                return bb_problem(res, BB_E_UNAVAILABLE, 503, "not-begun",
-                                  BB_STR("The file is not begun yet. Try again in a moment."));
-        }
         bb_response_header(res, "ETag", bb_print("\"%.*s\"", BB_FMT(tag_of(f))));
-        bb_response_header(res, "Content-Disposition",
-                           bb_print("attachment; filename=\"%.*s\"", BB_FMT(file_name(f, writer->suffix))));
-        err = bb_response_stream(res, writer->content_type);
-        if (err == BB_OK && !bb_str_is(bb_request_method(req), "HEAD"))
-                err = send_growing(res, f, fd);
-        close(fd);
-        return err;
+        err = bb_response_growing_file(res, part.ptr, writer->content_type, name, wait_for_more, f);
+        if (err == BB_E_NOT_FOUND) /* it has just become whole, or is not begun */
+                err = bb_response_growing_file(res, whole.ptr, writer->content_type, name, wait_for_more, f);
+        return err == BB_E_NOT_FOUND ? not_begun(res) : err;
 }
 
 /* --- the whole --- */
 
-BB_AWAIT bb_err download_send(bb_request *req, bb_response *res, const struct found *f)
+BB_AWAIT bb_err download_send(bb_request *req, bb_response *res, struct found *f)
 {
         struct export_state *state = bb_request_state(req);
         const struct table_writer_ops *writer = table_writer(f->order.format);
         bb_str path;
 
-        if (f->job.state == BB_JOB_QUEUED) {
-                bb_response_header(res, "Retry-After", BB_STR("2"));
-                return bb_problem(res, BB_E_UNAVAILABLE, 503, "not-begun",
-                                  BB_STR("The file is not begun yet. Try again in a moment."));
-        }
+        if (f->job.state == BB_JOB_QUEUED)
+                return not_begun(res);
         if (f->job.state == BB_JOB_RUNNING)
                 return send_part(req, res, f, writer);
         path = file_path(state->tenant, f->job.id, f->job.attempts, writer->suffix);

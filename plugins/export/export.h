@@ -143,7 +143,7 @@ extern const struct bb_shape ExportRequest BB_HIDDEN;
 bb_err download_url(bb_request *, bb_str id, bb_str *ret);
 BB_AWAIT bb_err export_download(bb_request *, bb_response *);
 /* Sends the file, also one that is still being written. */
-BB_AWAIT bb_err download_send(bb_request *, bb_response *, const struct found *);
+BB_AWAIT bb_err download_send(bb_request *, bb_response *, struct found *);
 
 /* --- links.c --- */
 BB_AWAIT bb_err link_create(bb_request *, bb_response *);
