@@ -35,7 +35,7 @@
 #include <busbar/dataset.h>
 
 const struct bb_charging_ops *charging;
-extern const struct bb_pricing_ops pricing_ops BB_HIDDEN; /* pricing.c */
+extern const struct bb_pricing_ops pricing_ops BB_HIDDEN;      /* pricing.c */
 extern const struct bb_dataset_ops billing_datasets BB_HIDDEN; /* dataset.c */
 
 int32_t zone_offset_s(const void *zone, int64_t at_ms)
