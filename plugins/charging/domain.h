@@ -291,8 +291,8 @@ struct sample_item {
         " (select 1 from charging.session where session_id = i.id offset 0 for no key update) s"
 #define NIL_UUID BB_STR("00000000-0000-0000-0000-000000000000")
 #define LAST_UUID BB_STR("ffffffff-ffff-ffff-ffff-ffffffffffff")
-#define SAMPLES_MAX 10000     /* in one report */
-#define VALUE_BYTES_MAX 65536 /* signed meter data is long */
+#define SAMPLES_MAX 10000       /* in one report */
+#define VALUE_BYTES_MAX 1048576 /* signed meter data is worth nothing in part: no message of ocpp16 is longer */
 void sample_item_init(struct sample_item *, const struct bb_station_ref *, bb_str session_id, int64_t connector_id,
                       const struct bb_sample *, size_t count);
 /* sample_prune.c: deletes those that are older than they are kept. */

@@ -37,7 +37,7 @@ const wh = (value) => ({ value: String(value), unit: 'Wh' });
 const ocmf = (what, wattHours, note) => `OCMF|{"FV" : "1.0", "GI":"Zähler №7 – \\"Küche\\" \\u00e4\\/\\n  ", "PG":"T12345", "IS":true, "RD":[{"TM":"2026-01-01T12:00:00,000+0100 S", "TX":"${what}","RV":${wattHours / 1000}, "RI":"1-b:1.8.0","RU":"kWh"}],"N":"${note}"}|{"SA":"ECDSA-secp256r1-SHA256","SD":"30440220${'ab'.repeat(32)}0220${'cd'.repeat(32)}"}`;
 const signed = (value, context) => ({ value, context, format: 'SignedData', measurand: 'Energy.Active.Import.Register', unit: 'kWh' });
 const firstValue = ocmf('B', 5000, 'a|b  c\t'.replace('\t', '\\t') + '🚗');
-const lastValue = ocmf('E', 17345, 'x'.repeat(4000) + ' ') + '  ';
+const lastValue = ocmf('E', 17345, 'x'.repeat(100000) + ' ') + '  ';
 const envelope = JSON.stringify({ signedMeterData: Buffer.from(ocmf('T', 10000, 'ü')).toString('base64'), signingMethod: '', encodingMethod: 'OCMF', publicKey: 'oca:base16:asn1:3059' });
 let session, cdr, price;
 
