@@ -159,8 +159,14 @@ void put_xml_text(struct out *out, const char *data, size_t len, int32_t units)
 
 int32_t text_needs_space(const char *data, size_t len)
 {
+        static const char breaks[] = "\t\n\r";
+
         if (len == 0)
                 return 0;
+        for (size_t i = 0; i < sizeof(breaks) - 1; i++)
+                if (memchr(data, breaks[i], len) != NULL)
+                        return 1;
+        /* A blank may become the last character when what is behind it is cut off or dropped. */
         return (unsigned char)data[0] <= ' ' || (unsigned char)data[len - 1] <= ' ' || len > 32767 ||
-               memchr(data, '\n', len) != NULL || memchr(data, '\r', len) != NULL || memchr(data, '\t', len) != NULL;
+               memmem(data, len, "\xEF\xBF", 2) != NULL;
 }
