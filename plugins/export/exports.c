@@ -280,10 +280,17 @@ BB_AWAIT bb_err exports_list(bb_request *req, bb_response *res)
 {
         bb_json *items = bb_json_new_array();
         struct bb_job_info *jobs;
+        struct found before;
         size_t limit, count;
         bb_str after;
+        bb_err err;
 
         TRY(bb_page(req, res, &limit, &after));
+        err = after.ptr != NULL ? export_find(after, &before) : BB_OK;
+        if (err == BB_E_NOT_FOUND)
+                return bb_problem(res, BB_E_INVALID, 400, "bad-cursor",
+                                  BB_STR("The query parameter cursor is not one that this list gave out."));
+        TRY(err);
         TRY(bb_job_list(EXPORT_JOB, after, limit, &jobs, &count));
         for (size_t i = 0; i < count; i++) {
                 struct found f = {.job = jobs[i]};

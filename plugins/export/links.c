@@ -135,8 +135,8 @@ BB_AWAIT bb_err links_list(bb_request *req, bb_response *res)
         TRY(export_find(bb_request_param(req, "id"), &f));
         TRY(bb_db_query(&rows,
                         "select " LINK_COLUMNS " from export.link l where l.export_id = $1"
-                        " and ($2::uuid is null or l.link_id < $2) order by l.link_id desc limit $3",
-                        BB_UUID(f.job.id), BB_UUID(after), BB_INT((int64_t)limit)));
+                        " and ($2::text is null or l.link_id::text < $2) order by l.link_id desc limit $3",
+                        BB_UUID(f.job.id), BB_TEXT(after), BB_INT((int64_t)limit)));
         count = bb_rows_count(rows);
         for (size_t i = 0; i < count; i++) {
                 struct link_view view = link_row(rows, i);
