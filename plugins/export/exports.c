@@ -240,7 +240,7 @@ static BB_AWAIT bb_err check_queue(const struct export_state *state, bb_response
         int64_t waiting = 0;
         size_t count;
 
-        TRY(bb_job_list(EXPORT_JOB, BB_NONE, 1000, &jobs, &count));
+        TRY(bb_job_list(EXPORT_JOB, BB_NONE, (size_t)state->config->max_waiting + 100, &jobs, &count));
         for (size_t i = 0; i < count; i++)
                 waiting += jobs[i].state == BB_JOB_QUEUED;
         if (waiting < state->config->max_waiting)

@@ -224,9 +224,10 @@ static BB_AWAIT bb_err write_part(struct running *r, const struct plan *plan, co
 
 /* --- its end --- */
 
-static bb_str finished_json(const struct running *r, const struct export_order *order, const struct made *made)
+/* What both events say of an order. */
+static void add_order(bb_json *json, const struct running *r, const struct export_order *order)
 {
-        bb_json *json = bb_shape_encode(&ExportMade, made), *period = bb_json_new_object();
+        bb_json *period = bb_json_new_object();
 
         bb_json_set_str(json, "export_id", bb_cstr(r->id));
         bb_json_set_str(json, "report_id", order->report);
@@ -238,7 +239,31 @@ static bb_str finished_json(const struct running *r, const struct export_order *
         if (order->to_ms != 0)
                 bb_json_set_str(period, "to", bb_time_text(order->to_ms));
         bb_json_set(json, "period", period);
+}
+
+static bb_str finished_json(const struct running *r, const struct export_order *order, const struct made *made)
+{
+        bb_json *json = bb_shape_encode(&ExportMade, made);
+
+        add_order(json, r, order);
         return bb_json_text(json);
+}
+
+/* Not of one that was cancelled, or that is tried again. */
+static BB_AWAIT void tell_failure(const struct running *r, const struct export_order *order, bb_err failure)
+{
+        bb_json *json = bb_json_new_object();
+        bb_err err;
+
+        if (failure == BB_E_CANCELED || failure == BB_E_UNAVAILABLE || failure == BB_E_BUSY)
+                return;
+        add_order(json, r, order);
+        bb_json_set_str(json, "error", bb_cstr(r->error[0] != '\0' ? r->error : "It could not be made."));
+        const struct bb_stmt stmt = bb_event_stmt("export.failed", bb_cstr(r->id), bb_json_text(json));
+
+        err = bb_db_run(&stmt, 1, NULL);
+        if (err < 0)
+                bb_log(BB_WARN, "export.event", "that an export failed could not be told", bb_kv_err(err));
 }
 
 /* A job that runs again after this was written tells nothing twice; its new file counts. */
@@ -296,14 +321,18 @@ static BB_AWAIT bb_err prepare(struct running *r, struct export_order *order, st
 
 static BB_AWAIT bb_err make(struct running *r)
 {
-        struct export_order order;
+        struct export_order order = {.report = BB_NONE};
         struct table_spec spec;
         const bb_zone *zone;
         struct plan plan;
         bb_str whole, part;
         bb_err err;
 
-        TRY(prepare(r, &order, &plan, &zone));
+        err = prepare(r, &order, &plan, &zone);
+        if (err < 0) {
+                tell_failure(r, &order, err);
+                return err;
+        }
         whole = file_path(r->state->tenant, bb_cstr(r->id), r->attempt, r->ops->suffix);
         part = file_part(r->state->tenant, bb_cstr(r->id), r->attempt, r->ops->suffix);
         files_remove(r->state->tenant, bb_cstr(r->id), 0);
@@ -317,6 +346,7 @@ static BB_AWAIT bb_err make(struct running *r)
         (void)unlink(part.ptr);
         (void)unlink(whole.ptr);
         explain(r, err);
+        tell_failure(r, &order, err);
         return err;
 }
 

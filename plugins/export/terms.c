@@ -60,6 +60,22 @@ void choice_add(struct choice *choice, bb_str name, bb_json *value, bb_str point
                 choice->filter_count++;
 }
 
+/* RFC 6901: "~" and "/" of a name are escaped. */
+static bb_str pointer_to(bb_str name)
+{
+        char *out = bb_alloc(2 * name.len + 1);
+        size_t n = 0;
+
+        for (size_t i = 0; i < name.len; i++) {
+                char c = name.ptr[i];
+
+                out[n++] = c == '/' ? '~' : c;
+                if (c == '~' || c == '/')
+                        out[n++] = c == '~' ? '0' : '1';
+        }
+        return bb_print("/filters/%.*s", (int)n, out);
+}
+
 void choice_of(const struct bb_array *columns, bb_json *filters, struct choice *ret, struct remarks *remarks)
 {
         bb_json *value;
@@ -75,7 +91,7 @@ void choice_of(const struct bb_array *columns, bb_json *filters, struct choice *
         }
         for (size_t i = 0; i < bb_json_count(filters); i++) {
                 if (bb_json_member(filters, i, &name, &value) == BB_OK)
-                        choice_add(ret, name, value, bb_print("/filters/%.*s", BB_FMT(name)));
+                        choice_add(ret, name, value, pointer_to(name));
         }
 }
 

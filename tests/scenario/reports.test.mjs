@@ -94,8 +94,8 @@ test('what is wrong is said where it is', async () => {
   const post = async (body) => pointers(await busbar.api('north', 'POST', '/v1/exports', body));
   assert.deepEqual(await post({ dataset: 'nothing' }), ['/dataset']);
   assert.deepEqual(await post({ columns: [{ name: 'id' }, { name: 'secret' }, { name: 'id' }] }), ['/columns/1/name', '/columns/2/name']);
-  assert.deepEqual(await post({ filters: { colour: 'red', open: 'yes', state: 'odd', from: 'today', station: '' } }),
-    ['/filters/colour', '/filters/open', '/filters/state', '/filters/from', '/filters/station']);
+  assert.deepEqual(await post({ filters: { 'col~o/ur': 'red', open: 'yes', state: 'odd', from: 'today', station: '' } }),
+    ['/filters/col~0o~1ur', '/filters/open', '/filters/state', '/filters/from', '/filters/station']);
   assert.deepEqual(await post({ filters: { from: '2026-01-02T00:00:00Z', to: '2026-01-01T00:00:00Z' } }), ['/filters/to']);
   assert.deepEqual(await post({ station: "x' or '1'='1\u0001" }), ['/station']);
   assert.deepEqual(await post({ filters: [] }), ['/filters']);
@@ -222,6 +222,7 @@ test('a disk that is full is said to be', { skip: process.getuid() !== 0 && 'nee
     assert.equal(job.state, 'failed');
     assert.match(job.error, /disk is full/);
     assert.deepEqual(files('south'), []);
+    assert.deepEqual(busbar.sql(`select payload->>'dataset', payload->>'error' from core.event where topic = 'export.failed' and key = '${body.id}'`), [['sessions', job.error]]);
   } finally {
     busbar.sql(`delete from charging.session where tenant_id = 'south' and transaction_id >= ${2 * ROWS}`);
     execFileSync('umount', [folder]);
