@@ -7,7 +7,8 @@ die() { say "error: $*"; exit 1; }
 # Debian 12's packages, by purpose.
 build_packages=(build-essential autoconf automake libtool pkg-config libevent-dev libpq-dev libyaml-dev libjansson-dev
         libssl-dev libxlsxwriter-dev libisal-dev libcurl4-openssl-dev zlib1g-dev postgresql-15 ca-certificates curl tzdata)
-test_packages=(libcmocka-dev python3-minimal python3-openpyxl libreoffice-calc-nogui openssl git clang-format cppcheck)
+test_packages=(libcmocka-dev python3-minimal python3-openpyxl openssl git clang-format cppcheck)
+long_packages=(libreoffice-calc-nogui) # of ./check --long
 
 as_root() {
         if [ "$(id -u)" = 0 ]; then "$@"

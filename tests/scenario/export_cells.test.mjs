@@ -2,7 +2,7 @@
 //
 // What is put into cells comes out again: thousands of random texts (every plane of Unicode, quotes, line breaks, what
 // looks like formulas or like XML, very long ones) and numbers, written by the exports' writers from the bytes of a binary
-// COPY, and read by openpyxl, exceljs and LibreOffice, which must agree with each other and with what was put in.
+// COPY, and read by openpyxl and exceljs (LONG: and LibreOffice), which must agree with each other and with what was put in.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -12,7 +12,7 @@ import { after, test } from 'node:test';
 import { build, readWorkbook, require } from './lib.mjs';
 
 const ExcelJS = require('exceljs');
-const SEED = Number(process.env.SEED ?? 20261127), ROWS = process.env.LONG ? 40000 : 3000, TEXTS = 3;
+const SEED = Number(process.env.SEED ?? 20261127), ROWS = process.env.LONG ? 40000 : 3000, TEXTS = 3, OFFICE = Boolean(process.env.LONG);
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'bb-cells-'));
 after(() => fs.rmSync(folder, { recursive: true }));
 
@@ -105,19 +105,19 @@ const rows = Array.from({ length: ROWS }, (_, i) => Array.from({ length: TEXTS }
 const bytes = rows.map((row, i) => [int8(i), ...row.map((s) => Buffer.from(s))]);
 const COLUMNS = 'n:int,a:text,b:text,c:text';
 
-test(`${ROWS * TEXTS} texts as XLSX (seed ${SEED}): openpyxl, exceljs and LibreOffice read what was put in`, async () => {
+test(`${ROWS * TEXTS} texts as XLSX (seed ${SEED}): openpyxl, exceljs${OFFICE ? ' and LibreOffice' : ''} read what was put in`, async () => {
   const file = write('xlsx', COLUMNS, bytes);
   const [, ...python] = readWorkbook(fs.readFileSync(file)).sheets.Sessions;
   const sheet = (await readWithExcelJS(file)).getWorksheet('Sessions');
-  const [, ...office] = readWithLibreOffice(file);
+  const [, ...office] = OFFICE ? readWithLibreOffice(file) : [];
   assert.equal(python.length, ROWS);
-  assert.equal(office.length, ROWS);
+  if (OFFICE) assert.equal(office.length, ROWS);
   assert.equal(sheet.rowCount, ROWS + 1);
   rows.forEach((row, i) => row.forEach((put, k) => {
     const expected = inExcel(put), where = `row ${i} of ${JSON.stringify(put.slice(0, 80))}`;
     assert.equal(decoded(python[i][k + 1]?.v ?? null) || null, expected || null, `openpyxl, ${where}`);
     assert.equal(decoded(sheet.getCell(i + 2, k + 2).value) || null, expected || null, `exceljs, ${where}`);
-    assert.equal(office[i][k + 1], expected ?? '', `LibreOffice, ${where}`);
+    if (OFFICE) assert.equal(office[i][k + 1], expected ?? '', `LibreOffice, ${where}`);
   }));
 });
 
