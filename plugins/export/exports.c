@@ -174,10 +174,13 @@ BB_AWAIT bb_err export_find(bb_str id, struct found *ret)
         return bb_str_is(ret->job.type, EXPORT_JOB) ? read_job(ret) : BB_E_NOT_FOUND;
 }
 
-static struct progress progress_of(const struct export_state *state, const struct bb_job_info *job)
+static struct progress progress_of(const struct export_state *state, const struct found *f)
 {
+        const struct bb_job_info *job = &f->job;
         struct progress p = {.done = job->done, .total = job->total};
 
+        if (job->state == BB_JOB_SUCCEEDED)
+                p.done = p.total = f->made.rows;
         if (job->state != BB_JOB_RUNNING)
                 return p;
         if (export_running(state, job->id, &p.done, &p.bytes))
@@ -206,7 +209,7 @@ bb_json *export_json(bb_request *req, const struct found *f, int32_t with_url)
                                 .state = f->job.state,
                                 .dataset = f->order.dataset,
                                 .format = f->order.format,
-                                .progress = progress_of(state, &f->job),
+                                .progress = progress_of(state, f),
                                 .title = f->order.title,
                                 .report = f->order.report,
                                 .from_ms = f->order.from_ms,

@@ -34,12 +34,17 @@ struct running {
         bb_hash *hash;
 };
 
+static int64_t rows_written(const struct running *r)
+{
+        return atomic_load_explicit(&r->rows, memory_order_relaxed);
+}
+
 int32_t export_running(const struct export_state *state, bb_str id, int64_t *ret_rows, int64_t *ret_bytes)
 {
         for (const struct running *r = state->running; r != NULL; r = r->next) {
                 if (r->ended || !bb_str_is(id, r->id))
                         continue;
-                *ret_rows = atomic_load_explicit(&r->rows, memory_order_relaxed);
+                *ret_rows = rows_written(r);
                 *ret_bytes = atomic_load_explicit(&r->bytes, memory_order_relaxed);
                 return 1;
         }
@@ -392,7 +397,7 @@ static BB_AWAIT bb_err follow(bb_job *job, struct running *r, bb_task_id task)
         int32_t stopped = 0;
 
         while (!r->ended) {
-                int64_t done = atomic_load_explicit(&r->rows, memory_order_relaxed);
+                int64_t done = rows_written(r);
 
                 err = bb_cond_wait(r->changed, LOOK_MS);
                 if (err == BB_E_CANCELED) { /* with the tenant; the other task ends by itself, too */
@@ -405,6 +410,11 @@ static BB_AWAIT bb_err follow(bb_job *job, struct running *r, bb_task_id task)
                         bb_task_cancel(task);
                 }
         }
+        /* Who cancelled it when it was nearly done wants no file either. */
+        if (!stopped && r->err == BB_OK)
+                stopped = bb_job_progress(job, r->totals.rows, r->totals.rows) == BB_E_CANCELED;
+        if (stopped && r->ops != NULL)
+                (void)unlink(file_path(r->state->tenant, bb_cstr(r->id), r->attempt, r->ops->suffix).ptr);
         return stopped ? BB_E_CANCELED : r->err;
 }
 

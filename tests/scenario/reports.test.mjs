@@ -308,3 +308,23 @@ test('too many at once are refused, and another tenant is not kept waiting', asy
   assert.equal(job.rows, 3);
   for (const answer of answers) if (answer.status === 202) await busbar.api('north', 'DELETE', `/v1/exports/${answer.body.id}`);
 });
+
+test('two nodes make a report that is due once', async () => {
+  const secrets = Object.fromEntries(fs.readFileSync(path.join(busbar.state, 'postgres/secrets'), 'utf8').trim().split('\n').map((line) => line.split(' ')));
+  const url = (role, password) => busbar.info.database.replace(/\/\/[^@]*@/, `//${role}:${password}@`);
+  const other = await Busbar.start({
+    tenants: { south: { plugins: { ...busbar.tenants.south.plugins, identity: { bootstrap_key: busbar.keys.south } } } },
+    server: { master_key_file: path.join(busbar.state, 'master.key') },
+    database: { url: url('busbar', secrets.runtime), owner_url: url('busbar_owner', secrets.owner) },
+  });
+  try {
+    await busbar.api('south', 'PUT', '/v1/reports/daily', { dataset: 'stations', format: 'csv', schedule: { every: 'day' } });
+    asTenant('south', "update export.report set next_at = date_trunc('day', now() - interval '60 days') + interval '6 hours' where report_id = 'daily'");
+    await until('all to be made', () => busbar.sql("select 1 from export.report where report_id = 'daily' and next_at > now()").length === 1, 60000);
+    const [[jobs, periods]] = busbar.sql("select count(*), count(distinct params->>'from') from core.job where tenant_id = 'south' and params->>'report' = 'daily'");
+    assert.ok(Number(periods) >= 60, periods);
+    assert.equal(jobs, periods);
+  } finally {
+    await other.stop();
+  }
+});
