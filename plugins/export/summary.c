@@ -155,6 +155,7 @@ static int add_chart(const struct summary *s)
         chart_series_set_values(series, s->name, first, column, last, column);
         chart_series_set_name(series, title);
         chart_title_set_name(chart, title);
+        chart_axis_set_num_format(chart->x_axis, "yyyy-mm"); /* the cells' own is not taken over everywhere */
         chart_legend_set_position(chart, LXW_CHART_LEGEND_NONE);
         return worksheet_insert_chart(s->sheet, TABLE_ROW, (lxw_col_t)(s->totals->sum_count + 4), chart) == LXW_NO_ERROR
                        ? 0
@@ -172,6 +173,9 @@ int summary_add(lxw_workbook *book, lxw_format *const formats[STYLES], const str
         s.sheet = workbook_add_worksheet(book, s.name);
         if (s.sheet == NULL)
                 return -1;
+        worksheet_set_landscape(s.sheet);
+        worksheet_set_paper(s.sheet, PAPER_A4);
+        worksheet_fit_to_pages(s.sheet, 1, 0);
         worksheet_set_column(s.sheet, 0, 0, 22, NULL);
         worksheet_set_column(s.sheet, 1, (lxw_col_t)(totals->sum_count + 2), 16, NULL);
         put_label(&s, 0, spec->title != NULL ? spec->title : spec->sheet, 0);

@@ -55,6 +55,21 @@ static int add_formats(lxw_workbook *book, lxw_format *formats[STYLES])
         return 0;
 }
 
+/* Wide enough for its title and the button of the filter, too. */
+static int32_t width_of(const struct table_spec *spec, const struct table_column *column)
+{
+        enum { USUAL = 12, MOST = 60, BUTTON = 4 };
+        int32_t width = column->width > 0 ? column->width : USUAL, title_chars = BUTTON;
+        char title[TITLE_CHARS];
+
+        table_title(spec, column, title);
+        for (const char *c = title; *c != '\0'; c++)
+                title_chars += ((unsigned char)*c & 0xc0) != 0x80;
+        if (title_chars > MOST)
+                title_chars = MOST;
+        return width > title_chars ? width : title_chars;
+}
+
 /* A sheet with the header and one row with a cell of each format: it is never shown, but it tells the styles' numbers,
  * and makes them the same in every workbook. */
 static int add_sheet(lxw_workbook *book, lxw_format *const formats[STYLES], const struct table_spec *spec,
@@ -69,11 +84,11 @@ static int add_sheet(lxw_workbook *book, lxw_format *const formats[STYLES], cons
         if (sheet == NULL)
                 return -1;
         for (lxw_col_t i = 0; i <= last; i++)
-                worksheet_set_column(sheet, i, i, spec->columns[i].width > 0 ? spec->columns[i].width : 12, NULL);
+                worksheet_set_column(sheet, i, i, width_of(spec, &spec->columns[i]), NULL);
         worksheet_freeze_panes(sheet, 1, 0);
         worksheet_autofilter(sheet, 0, 0, (lxw_row_t)rows, last);
         worksheet_set_landscape(sheet);
-        worksheet_set_paper(sheet, 9); /* A4 */
+        worksheet_set_paper(sheet, PAPER_A4);
         worksheet_fit_to_pages(sheet, 1, 0);
         worksheet_repeat_rows(sheet, 0, 0);
         for (lxw_col_t i = 0; i <= last; i++) {

@@ -52,7 +52,7 @@ int workbook_end(const struct workbook_frame *, const struct table_spec *, const
                  const struct totals *, struct zip *) BB_HIDDEN;
 
 /* "Sessions 2"; the first sheet has no number. */
-enum { SHEET_NAME = 40 };
+enum { SHEET_NAME = 40, PAPER_A4 = 9 };
 void workbook_sheet_name(const struct table_spec *, int32_t index, char ret[SHEET_NAME]) BB_HIDDEN;
 
 /* summary.c: the sheet with the sums. */
