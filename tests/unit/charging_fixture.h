@@ -70,12 +70,16 @@ static bb_err driver_disconnect(bb_tenant *tenant, bb_str station_id, bb_str rea
 static const struct bb_station_driver_ops driver_ops = {
         .size = sizeof(driver_ops), .protocol = "test1", .command = driver_command, .disconnect = driver_disconnect};
 
+static const void *access_asked; /* what a test provides as access/1 */
+
 static const void *host_provider(bb_plugin_ref *who, const char *interface, size_t index, bb_str *ret_plugin)
 {
         (void)who;
+        *ret_plugin = BB_STR("testdriver");
+        if (strcmp(interface, "access/1") == 0 && index == 0)
+                return access_asked;
         if (strcmp(interface, "station_driver/1") != 0 || index > 0)
                 return NULL;
-        *ret_plugin = BB_STR("testdriver");
         return &driver_ops;
 }
 static int32_t host_has(bb_plugin_ref *who, const bb_tenant *tenant, const char *plugin)

@@ -27,6 +27,7 @@
  * test-includes: plugins/charging
  */
 #include "charging_fixture.h"
+#include <busbar/access.h>
 
 static bb_err stop_with(const struct bb_station_ref *who, int64_t transaction, int64_t at_ms, int64_t meter,
                         const char *uid, const struct bb_sample *samples, size_t count)
@@ -191,6 +192,53 @@ static void tokens_are_judged(void **state)
 {
         (void)state;
         T(do_tokens);
+}
+
+/* --- others who have a say --- */
+
+static bb_err slow_told; /* what the provider's own waiting came to */
+
+static BB_AWAIT bb_err slow_ask(const struct bb_access_question *q, struct bb_access_answer *ret)
+{
+        slow_told = bb_sleep(86400000);
+        ret->refused = bb_str_is(q->token_uid, "T-SLOW");
+        return slow_told;
+}
+
+static BB_AWAIT bb_err quick_ask(const struct bb_access_question *q, struct bb_access_answer *ret)
+{
+        ret->refused = 1;
+        ret->reason = bb_print("%.*s has had enough.", BB_FMT(q->token_uid));
+        return BB_OK;
+}
+
+static void ask_others(void *arg)
+{
+        static const struct bb_access_ops slow = {.size = sizeof(slow), .ask = slow_ask};
+        static const struct bb_access_ops quick = {.size = sizeof(quick), .ask = quick_ask};
+        struct bb_station_ref who = station_up("OTHERS");
+        struct bb_authorization a;
+
+        (void)arg;
+        token_accepted("T-SLOW");
+        access_asked = &quick;
+        assert_int_equal(ops.authorize(&who, BB_STR("T-SLOW"), &a), BB_OK);
+        assert_int_equal(a.status, BB_AUTH_BLOCKED);
+        assert_int_equal(rows_of("core.audit", "action = 'token.refuse' and details->>'reason' = 'T-SLOW has had "
+                                               "enough.'"),
+                         1);
+        access_asked = &slow;
+        assert_int_equal(ops.authorize(&who, BB_STR("T-SLOW"), &a), BB_OK);
+        assert_int_equal(a.status, BB_AUTH_ACCEPTED);
+        bb_sleep(1);
+        assert_int_equal(slow_told, BB_E_CANCELED);
+        access_asked = NULL;
+}
+
+static void nobody_waits_for_others_for_long(void **state)
+{
+        (void)state;
+        T(ask_others);
 }
 
 static void do_unauthorized(void *arg)
@@ -776,6 +824,7 @@ int main(void)
                 cmocka_unit_test(a_session_from_start_to_account),
                 cmocka_unit_test(the_same_start_gets_the_same_transaction),
                 cmocka_unit_test(tokens_are_judged),
+                cmocka_unit_test(nobody_waits_for_others_for_long),
                 cmocka_unit_test(an_unauthorized_start_is_kept_and_never_billed),
                 cmocka_unit_test(samples_are_stored_once),
                 cmocka_unit_test(the_first_stop_wins),
