@@ -87,6 +87,7 @@ struct amount amount_negated(struct amount a)
         return a;
 }
 
+/* What is printed adds up: the tax is what lies between the totals. */
 static bb_err amount_from(money net, money tax, int32_t with_tax, struct amount *ret)
 {
         money gross = net;
@@ -97,8 +98,8 @@ static bb_err amount_from(money net, money tax, int32_t with_tax, struct amount 
                 return BB_OK;
         ret->present |= 1u << AMOUNT_VAT | 1u << AMOUNT_INCL;
         TRY(money_add(&gross, tax));
-        TRY(money_round(tax, 4, &ret->vat));
-        return money_round(gross, 4, &ret->incl_vat);
+        TRY(money_round(gross, 4, &ret->incl_vat));
+        return __builtin_sub_overflow(ret->incl_vat, ret->excl_vat, &ret->vat) ? BB_E_LIMIT : BB_OK;
 }
 
 static bb_str component_path(const struct tariff *t, const struct price_line *line)

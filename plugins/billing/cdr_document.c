@@ -108,38 +108,45 @@ static struct bb_array periods_of(const struct priced *p)
 
 /* --- what it costs --- */
 
-static struct ocpi_price *price_of(const struct amount *a)
+/* Four decimals as six. */
+static bb_err millionths(int64_t e4, int64_t *ret)
 {
-        struct ocpi_price *p = BB_NEW(struct ocpi_price);
-        struct ocpi_tax *tax;
-
-        *p = (struct ocpi_price){.present = 1u << PRICE_EXCL | 1u << PRICE_BEFORE,
-                                 .excl_vat = a->excl_vat * 100,
-                                 .before_taxes = a->excl_vat * 100};
-        if (!amount_has_tax(a))
-                return p;
-        tax = BB_NEW(struct ocpi_tax);
-        *tax = (struct ocpi_tax){.name = BB_STR("VAT"), .amount = (a->incl_vat - a->excl_vat) * 100};
-        p->present |= 1u << PRICE_INCL;
-        p->incl_vat = a->incl_vat * 100;
-        p->taxes = (struct bb_array){.items = tax, .count = 1};
-        return p;
+        return __builtin_mul_overflow(e4, 100, ret) ? BB_E_LIMIT : BB_OK;
 }
 
-static void take_costs(struct ocpi_cdr *d, const struct account *a)
+static bb_err price_of(const struct amount *a, struct ocpi_price **ret)
+{
+        struct ocpi_price *p = *ret = BB_NEW(struct ocpi_price);
+        struct ocpi_tax *tax;
+
+        *p = (struct ocpi_price){.present = 1u << PRICE_EXCL | 1u << PRICE_BEFORE};
+        TRY(millionths(a->excl_vat, &p->excl_vat));
+        p->before_taxes = p->excl_vat;
+        if (!amount_has_tax(a))
+                return BB_OK;
+        tax = BB_NEW(struct ocpi_tax);
+        tax->name = BB_STR("VAT");
+        TRY(millionths(a->incl_vat - a->excl_vat, &tax->amount));
+        p->present |= 1u << PRICE_INCL;
+        p->taxes = (struct bb_array){.items = tax, .count = 1};
+        return millionths(a->incl_vat, &p->incl_vat);
+}
+
+static bb_err take_costs(struct ocpi_cdr *d, const struct account *a)
 {
         const struct amount *amounts[CLAIM_COUNT] = {
                 [CLAIM_TOTAL] = &a->total, [CLAIM_FIXED] = &a->fixed,     [CLAIM_ENERGY] = &a->energy,
                 [CLAIM_TIME] = &a->time,   [CLAIM_PARKING] = &a->parking, [CLAIM_RESERVATION] = &a->reservation};
 
         for (int32_t i = 0; i < CLAIM_COUNT; i++)
-                d->costs[i] = price_of(amounts[i]);
+                TRY(price_of(amounts[i], &d->costs[i]));
         d->currency = a->currency;
         d->payable_minor = a->payable_minor;
         d->lines = a->lines;
         d->energy_mwh = a->energy_mwh;
         d->time_uh = hours(a->time_ms);
         d->parking_uh = hours(a->parking_ms);
+        return BB_OK;
 }
 
 /* --- the document --- */
@@ -209,7 +216,7 @@ BB_AWAIT bb_err cdr_write(struct cdr *c, const struct priced *p)
         if (p->rules.contract_id.ptr != NULL)
                 d.present |= 1u << DOC_CONTRACT_VERSION;
         take_account(c, &p->account);
-        take_costs(&d, &p->account);
+        TRY(take_costs(&d, &p->account));
         TRY(take_facts(c, p, &d));
         c->account = account_text(c, p);
         c->document = bb_shape_encode_text(&CdrDocument, &d);

@@ -532,6 +532,19 @@ static void previews_cut_at_every_change_of_price(void **state)
         holds(answer.body, "{\"per\":\"minute_parked\",\"excl_vat\":0.1,\"incl_vat\":0.119,");
 }
 
+/* 0.00004 and 0.00002 of tax are 0.00006: each rounded for itself, nothing and nothing would be 0.0001. */
+static void net_and_tax_add_up_as_they_are_printed(void **state)
+{
+        struct testkit_answer answer =
+                testkit_request("POST", "/v1/prices/preview",
+                                "{\"tariff\":" OF(ALWAYS(C("FLAT", "0.00004", "50", "1"))) ",\"energy_kwh\":5,"
+                                                                                           "\"power_kw\":1}");
+
+        (void)state;
+        assert_int_equal(answer.status, 200);
+        holds(answer.body, "\"total\":{\"excl_vat\":0,\"vat\":0.0001,\"incl_vat\":0.0001}");
+}
+
 static void previews_need_a_whole_session(void **state)
 {
         struct testkit_answer answer = testkit_request("POST", "/v1/prices/preview",
@@ -560,6 +573,7 @@ int main(void)
                 cmocka_unit_test(what_never_applies_is_told),
                 cmocka_unit_test(what_cannot_be_priced_is_refused),
                 cmocka_unit_test(previews_cut_at_every_change_of_price),
+                cmocka_unit_test(net_and_tax_add_up_as_they_are_printed),
                 cmocka_unit_test(previews_need_a_whole_session),
         };
 
