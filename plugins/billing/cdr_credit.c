@@ -87,6 +87,7 @@ static BB_AWAIT bb_err replace(const struct cdr *of, const struct cdr_change *ch
         *ret = cdr_of_session(&s, &p);
         ret->kind = CDR_KIND_REPLACEMENT;
         ret->id = bb_uuid();
+        ret->created_ms = bb_now_ms();
         ret->credit_of = of->id;
         return cdr_write(ret, &p);
 }
@@ -98,6 +99,7 @@ static bb_err credit(const struct cdr *of, bb_str reason, struct cdr *ret)
         *ret = *of;
         ret->kind = CDR_KIND_CREDIT;
         ret->id = bb_uuid();
+        ret->created_ms = bb_now_ms();
         ret->credit_of = of->id;
         ret->reason = reason;
         ret->credited_by = ret->replaced_by = BB_NONE;

@@ -141,7 +141,6 @@ BB_AWAIT bb_err cdr_credit_make(bb_request *req, bb_response *res)
                          &replacement, &fault);
         if (err < 0)
                 return answer_fault(res, err, &credit, &fault);
-        credit.created_ms = replacement.created_ms = bb_now_ms();
         TRY(out_of(&credit, &out.credit));
         if (r.replacement != NULL) {
                 out.replacement = BB_NEW(struct cdr_out);

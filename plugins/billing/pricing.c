@@ -204,6 +204,7 @@ static BB_AWAIT bb_err pricing_cdr_credit(bb_str actor, bb_str id, const struct 
                                           struct bb_priced_cdr *ret_credit, struct bb_priced_cdr *ret_replacement,
                                           bb_str *ret_fault)
 {
+        enum { REASON_BYTES = 255 * 4, ENERGY_MOST_WH = 1000000000 }; /* as POST /v1/cdrs/{id}/credit has it */
         const struct cdr_change change = {.present = (wanted->ended_ms != 0 ? 1u << CHANGE_ENDED : 0) |
                                                      (wanted->energy_wh >= 0 ? 1u << CHANGE_ENERGY : 0),
                                           .tariff_id = wanted->tariff_id,
@@ -215,10 +216,14 @@ static BB_AWAIT bb_err pricing_cdr_credit(bb_str actor, bb_str id, const struct 
         bb_err err;
 
         *ret_fault = BB_NONE;
-        if (wanted->reason.len == 0) {
+        if (wanted->reason.len == 0)
                 *ret_fault = BB_STR("A reason is needed.");
+        else if (wanted->reason.len > REASON_BYTES)
+                *ret_fault = BB_STR("The reason is too long: 255 characters at most.");
+        else if (wanted->energy_wh > ENERGY_MOST_WH)
+                *ret_fault = BB_STR("No session has so much energy.");
+        if (ret_fault->ptr != NULL)
                 return BB_E_INVALID;
-        }
         err = cdr_credit(actor, id, wanted->reason, wanted->replace ? &change : NULL, &credit, &replacement, &fault);
         if (fault.text != NULL)
                 *ret_fault = bb_cstr(fault.text);

@@ -77,6 +77,8 @@ test('sessions, CDRs and credits', async () => {
   assert.equal(credited.status, 200, JSON.stringify(credited.body));
   const { credit, replacement } = credited.body;
   assert.deepEqual([credit.kind, credit.net_e4, credit.energy_mwh], [1, -57000, -10000000]);
+  const { created_ms: made } = await asks(`cdrs/${price.cdr_id}`);
+  assert.ok(credit.created_ms > made && replacement.created_ms > made, 'they were made later than what they take back');
   assert.deepEqual([replacement.kind, replacement.net_e4, replacement.energy_mwh], [2, 37000, 5000000]);
   const again = await api('POST', `/v1/pricer/credits/${price.cdr_id}`);
   assert.equal(again.status, 409);

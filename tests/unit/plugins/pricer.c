@@ -43,6 +43,7 @@ static bb_json *cdr_json(const struct bb_priced_cdr *c)
         bb_json_set_str(out, "replaced_by", c->replaced_by);
         bb_json_set_int(out, "net_e4", c->total.net_e4);
         bb_json_set_int(out, "energy_mwh", c->energy_mwh);
+        bb_json_set_int(out, "created_ms", c->created_ms);
         bb_json_set_str(out, "document", c->document);
         return out;
 }
