@@ -41,33 +41,41 @@ BB_AWAIT bb_err terms_find(const struct cdr_who *who, int64_t at_ms, const struc
         return BB_OK;
 }
 
+struct begun {
+        bb_str session_id;
+        int64_t started_ms, known_ms; /* to us */
+        int32_t running;
+};
+
 /* The version of the tariff that was in force when the session's start became known to us. */
-static BB_AWAIT bb_err freeze(bb_str session_id, struct cdr_who *who, int64_t known_ms, bb_str tariff,
+static BB_AWAIT bb_err freeze(const struct begun *b, struct cdr_who *who, bb_str tariff,
                               const struct stored_contract *c)
 {
         bb_str facts;
 
         TRY(location_zone(who->location_id, &who->time_zone));
         TRY(cdr_facts_now(who, &facts));
-        return bb_db_query(NULL,
-                           "insert into billing.session (session_id, tariff_id, tariff_version, time_zone, contract_id,"
-                           " contract_version, facts) select $1, v.tariff_id, v.version, $3, $5, $6, $7 from "
-                           "billing.tariff_version v"
-                           " where v.tariff_id = $2 and v.saved_at <= $4 order by v.version desc limit 1"
-                           " on conflict (tenant_id, session_id) do nothing",
-                           BB_UUID(session_id), BB_TEXT(tariff), BB_TEXT(who->time_zone), BB_TIME(known_ms),
-                           BB_TEXT(c->version > 0 ? c->contract.id : BB_NONE),
-                           BB_INT_OR_NULL(c->version > 0, c->version), BB_TEXT(facts));
+        return bb_db_query(
+                NULL,
+                "insert into billing.session (session_id, tariff_id, tariff_version, time_zone, contract_id,"
+                " contract_version, facts, token_uid, started_at, running) select $1, v.tariff_id, v.version,"
+                " $3, $5, $6, $7, $8, $9, $10 from billing.tariff_version v where v.tariff_id = $2 and v.saved_at <= "
+                "$4 order by v.version desc limit 1"
+                " on conflict (tenant_id, session_id) do nothing",
+                BB_UUID(b->session_id), BB_TEXT(tariff), BB_TEXT(who->time_zone), BB_TIME(b->known_ms),
+                BB_TEXT(c->version > 0 ? c->contract.id : BB_NONE), BB_INT_OR_NULL(c->version > 0, c->version),
+                BB_TEXT(facts), BB_TEXT(who->token_uid.ptr != NULL ? who->token_uid : BB_STR("")),
+                BB_TIME(b->started_ms), BB_BOOL(b->running));
 }
 
 /* *ret_contract: version 0 when there is none, or nothing has a price. */
-static BB_AWAIT bb_err take_rules(bb_str session_id, struct cdr_who *who, int64_t started_ms, int64_t known_ms,
-                                  const struct billing_options *options, struct stored_contract *ret_contract)
+static BB_AWAIT bb_err take_rules(const struct begun *b, struct cdr_who *who, const struct billing_options *options,
+                                  struct stored_contract *ret_contract)
 {
         bb_str tariff;
 
-        TRY(terms_find(who, started_ms, options, ret_contract, &tariff));
-        return tariff.len > 0 ? freeze(session_id, who, known_ms, tariff, ret_contract) : BB_OK;
+        TRY(terms_find(who, b->started_ms, options, ret_contract, &tariff));
+        return tariff.len > 0 ? freeze(b, who, tariff, ret_contract) : BB_OK;
 }
 
 BB_AWAIT bb_err follow_started(const struct bb_event *event, void *state)
@@ -75,6 +83,7 @@ BB_AWAIT bb_err follow_started(const struct bb_event *event, void *state)
         struct stored_contract contract;
         struct bb_fault fault;
         struct cdr_who who;
+        struct begun begun;
         struct started s;
 
         TRY(bb_shape_decode_text(&SessionStartedFacts, event->payload, &s, &fault));
@@ -82,7 +91,9 @@ BB_AWAIT bb_err follow_started(const struct bb_event *event, void *state)
                                .station_id = s.station_id,
                                .location_id = s.location_id,
                                .connector_id = s.connector_id};
-        TRY(take_rules(s.session_id, &who, s.started_ms, event->at_ms, state, &contract));
+        begun = (struct begun){
+                .session_id = s.session_id, .started_ms = s.started_ms, .known_ms = event->at_ms, .running = 1};
+        TRY(take_rules(&begun, &who, state, &contract));
         return contract.version > 0 && contract.contract.limits != NULL
                        ? limits_arm(s.session_id, contract.contract.limits)
                        : BB_OK;
@@ -162,7 +173,8 @@ static BB_AWAIT bb_err take_rules_late(bb_str session_id, int64_t known_ms, cons
                                .station_id = s.station_id,
                                .location_id = s.location_id,
                                .connector_id = s.connector_id};
-        return take_rules(session_id, &who, s.started_ms, known_ms, options, &contract);
+        return take_rules(&(struct begun){.session_id = session_id, .started_ms = s.started_ms, .known_ms = known_ms},
+                          &who, options, &contract);
 }
 
 BB_AWAIT bb_err follow_cdr(const struct bb_event *event, void *state)

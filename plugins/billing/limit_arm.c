@@ -33,40 +33,38 @@ static BB_AWAIT bb_err arm(const struct bb_session *s, const struct contract_lim
                            BB_TIME(bb_now_ms()));
 }
 
-/* What is left for this session of each kind of the quota; INT64_MAX: there is no limit of this kind. */
-static BB_AWAIT bb_err lefts_of(const struct bb_session *s, int64_t ret[LIMIT_KINDS])
+static BB_AWAIT bb_err quota_left(const struct contract_quota *q, const struct quota_view *v, int64_t *ret)
+{
+        static const int32_t kinds[QUOTA_KINDS] = {[QUOTA_SESSIONS] = LIMIT_SESSIONS,
+                                                   [QUOTA_DURATION] = LIMIT_DURATION,
+                                                   [QUOTA_ENERGY] = LIMIT_ENERGY,
+                                                   [QUOTA_AMOUNT] = LIMIT_AMOUNT};
+        struct quota_use use;
+
+        TRY(quota_use(q, v, &use));
+        for (int32_t i = 0; i < QUOTA_KINDS; i++) {
+                if (q->most[i] > 0)
+                        ret[kinds[i]] = use.used[i] < q->most[i] ? q->most[i] - use.used[i] : 0;
+        }
+        if (ret[LIMIT_SESSIONS] > 0)
+                ret[LIMIT_SESSIONS] = INT64_MAX; /* this session is one of those */
+        return BB_OK;
+}
+
+BB_AWAIT bb_err limits_left(const struct bb_session *s, int64_t ret[LIMIT_KINDS])
 {
         struct contract_limits limits;
         struct quota_view view;
+        int64_t until_ms = 0;
 
         for (int32_t kind = 0; kind < LIMIT_KINDS; kind++)
                 ret[kind] = INT64_MAX;
         TRY(quota_view_of(s, &view, &limits));
-        for (int32_t kind = 0; kind < LIMIT_KINDS; kind++)
-                TRY(limit_left(&limits, &view, kind, &ret[kind]));
-        return BB_OK;
-}
-
-BB_AWAIT bb_err limit_left(const struct contract_limits *l, const struct quota_view *v, int64_t kind, int64_t *ret)
-{
-        static const int32_t quota_kinds[LIMIT_KINDS] = {QUOTA_DURATION, QUOTA_ENERGY,   QUOTA_AMOUNT,
-                                                         QUOTA_KINDS,    QUOTA_SESSIONS, QUOTA_KINDS};
-        int32_t quota = quota_kinds[kind];
-        struct quota_use use;
-        int64_t until_ms = 0;
-
-        *ret = INT64_MAX;
-        if (kind == LIMIT_COOLDOWN && l->cooldown_ms > 0) {
-                TRY(quota_cooldown(l->cooldown_ms, v, &until_ms));
-                *ret = until_ms > 0 ? 0 : INT64_MAX;
-        }
-        if (quota == QUOTA_KINDS || l->quota == NULL || l->quota->most[quota] == 0)
-                return BB_OK;
-        TRY(quota_use(l->quota, v, &use));
-        *ret = use.used[quota] < l->quota->most[quota] ? l->quota->most[quota] - use.used[quota] : 0;
-        if (kind == LIMIT_SESSIONS && *ret > 0)
-                *ret = INT64_MAX; /* this session is one of those */
-        return BB_OK;
+        if (limits.cooldown_ms > 0)
+                TRY(quota_cooldown(limits.cooldown_ms, &view, &until_ms));
+        if (until_ms > 0)
+                ret[LIMIT_COOLDOWN] = 0;
+        return limits.quota != NULL ? quota_left(limits.quota, &view, ret) : BB_OK;
 }
 
 BB_AWAIT bb_err limits_arm(bb_str session_id, const struct contract_limits *limits)
@@ -78,7 +76,7 @@ BB_AWAIT bb_err limits_arm(bb_str session_id, const struct contract_limits *limi
         TRY(charging->session_get(session_id, &s));
         if (s.state != BB_SESSION_OPEN)
                 return BB_OK;
-        err = lefts_of(&s, left);
+        err = limits_left(&s, left);
         if (err < 0 && err != BB_E_NOT_FOUND)
                 return err;
         for (int32_t kind = 0; kind < LIMIT_KINDS; kind++) {

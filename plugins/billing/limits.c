@@ -21,7 +21,8 @@ static const char *const source_names[] = {"contract", "quota"}; /* LIMIT_OF_…
 /* How much of a limit is used, and how fast it grows: of its unit in an hour; 0: not by itself, or nobody knows. */
 struct used {
         int64_t amount, per_hour;
-        int64_t at_ms; /* when it was measured */
+        int64_t at_ms;   /* when it was measured */
+        int64_t took_ms; /* to find out */
 };
 enum { HOUR_MS = 3600000 };
 
@@ -40,8 +41,11 @@ static BB_AWAIT bb_err used_energy(const struct bb_session *s, struct used *ret)
 /* An amount grows about as the energy does. */
 static BB_AWAIT bb_err used_amount(const struct bb_session *s, struct used *ret)
 {
+        int64_t began_ms = bb_mono_ms();
+
         *ret = (struct used){.at_ms = s->last_sample_ms};
         TRY(session_price_payable(s, &ret->amount));
+        ret->took_ms = bb_mono_ms() - began_ms;
         if (s->energy_wh > 0 && ret->amount > 0)
                 ret->per_hour = (int64_t)((__int128)ret->amount * s->power_w / s->energy_wh);
         return BB_OK;
@@ -74,7 +78,9 @@ static int64_t next_look(const struct limit *l, const struct used *used)
         struct limit_pace pace = {.left = goal - used->amount,
                                   .per_hour = used->per_hour,
                                   .age_ms = bb_now_ms() - used->at_ms,
-                                  .by_clock = l->kind == LIMIT_DURATION || l->kind == LIMIT_IDLE};
+                                  .took_ms = used->took_ms,
+                                  .by_clock = l->kind == LIMIT_DURATION || l->kind == LIMIT_IDLE,
+                                  .shared = l->source == LIMIT_OF_QUOTA};
 
         return bb_now_ms() + limit_wait_ms(&pace);
 }
@@ -118,9 +124,14 @@ static BB_AWAIT bb_err end(const struct limit *l)
 
 BB_AWAIT bb_err limits_end(bb_str session_id)
 {
-        return bb_db_query(
-                NULL, "update billing.session_limit set state = 3, next_at = $2 where session_id = $1 and state < 3",
-                BB_UUID(session_id), BB_TIME(bb_now_ms()));
+        const struct bb_stmt stmts[] = {
+                BB_STMT("update billing.session_limit set state = 3, next_at = $2 where session_id = $1 and state < 3",
+                        BB_UUID(session_id), BB_TIME(bb_now_ms())),
+                BB_STMT("update billing.session set running = false where session_id = $1 and running",
+                        BB_UUID(session_id)),
+        };
+
+        return bb_db_run(stmts, BB_COUNT(stmts), NULL);
 }
 
 BB_AWAIT bb_err limits_forget(void)
@@ -172,17 +183,25 @@ static BB_AWAIT bb_err tell_station(const struct limit *l, const struct bb_sessi
 /* Other sessions use the same quota meanwhile. Whether this one was one too many was clear when it began. */
 static BB_AWAIT bb_err count_quota(struct limit *l, const struct bb_session *s)
 {
-        struct contract_limits limits;
-        struct quota_view view;
-        int64_t left;
+        int64_t left[LIMIT_KINDS];
 
         if (l->source != LIMIT_OF_QUOTA || l->state == LIMIT_REACHED || l->kind >= LIMIT_SESSIONS)
                 return BB_OK;
-        TRY(quota_view_of(s, &view, &limits));
-        TRY(limit_left(&limits, &view, l->kind, &left));
-        if (left < INT64_MAX)
-                l->most = left;
+        TRY(limits_left(s, left));
+        if (left[l->kind] < INT64_MAX)
+                l->most = left[l->kind];
         return BB_OK;
+}
+
+/* What others count as used of the quota that they share. */
+static BB_AWAIT bb_err keep_used(const struct limit *l, const struct used *used)
+{
+        if (l->source != LIMIT_OF_QUOTA || (l->kind != LIMIT_ENERGY && l->kind != LIMIT_AMOUNT))
+                return BB_OK;
+        return bb_db_query(NULL,
+                           "update billing.session set energy_mwh = case when $2 = 1 then $3 else energy_mwh end,"
+                           " payable_minor = case when $2 = 2 then $3 else payable_minor end where session_id = $1",
+                           BB_UUID(l->session_id), BB_INT(l->kind), BB_INT(used->amount));
 }
 
 static BB_AWAIT bb_err reach(struct limit *l, int64_t used)
@@ -201,7 +220,7 @@ static BB_AWAIT bb_err watch(struct limit *l)
         bb_err err = charging->session_get(l->session_id, &s);
 
         if (err == BB_E_NOT_FOUND || (err == BB_OK && s.state != BB_SESSION_OPEN))
-                return end(l);
+                return limits_end(l->session_id);
         TRY(err);
         TRY(count_quota(l, &s));
         TRY(tell_station(l, &s));
@@ -209,6 +228,7 @@ static BB_AWAIT bb_err watch(struct limit *l)
         if (err == BB_E_NOT_FOUND) /* an amount, and no price */
                 return end(l);
         TRY(err);
+        TRY(keep_used(l, &used));
         if (l->state == LIMIT_REACHED || used.amount >= l->most)
                 return reach(l, used.amount);
         if (used.amount >= l->warn_at && l->state == LIMIT_ARMED)

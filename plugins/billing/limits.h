@@ -21,12 +21,12 @@ struct limit {
 /* --- limit_arm.c --- */
 /* Of a session that has just begun under a contract. Repeatable. */
 BB_AWAIT bb_err limits_arm(bb_str session_id, const struct contract_limits *);
-/* What a quota has left for a session, in a limit's units; INT64_MAX: nothing limits it. */
-struct quota_view;
-BB_AWAIT bb_err limit_left(const struct contract_limits *, const struct quota_view *, int64_t kind, int64_t *ret);
+/* What its contract's quota and cooldown leave for a session, by LIMIT_…; INT64_MAX: nothing limits it. BB_E_NOT_FOUND:
+ * it has no contract with limits. */
+BB_AWAIT bb_err limits_left(const struct bb_session *, int64_t ret[LIMIT_KINDS]);
 
 /* --- limits.c --- */
-/* The session has ended, by whatever way: nothing is left to watch. */
+/* The session has ended, by whatever way: nothing is left to watch, and it runs no more. */
 BB_AWAIT bb_err limits_end(bb_str session_id);
 /* Deletes some of those that have been over for a week. */
 BB_AWAIT bb_err limits_forget(void);

@@ -3,9 +3,6 @@
  * Counting what is used of a quota.
  */
 #include "quota.h"
-#include "session_price.h"
-
-enum { PAGE = 1000 };
 
 /* --- CDRs --- */
 
@@ -33,94 +30,51 @@ static BB_AWAIT bb_err use_of_cdrs(const struct contract_quota *q, const struct 
 
 /* --- sessions that run --- */
 
-static BB_AWAIT bb_err add_session(const struct contract_quota *q, const struct quota_view *v,
-                                   const struct bb_session *s, struct quota_use *ret)
+static BB_AWAIT bb_err add_running(const struct contract_quota *q, const struct quota_view *v, struct quota_use *ret)
 {
-        int64_t minor = 0;
-        bb_err err;
-
-        ret->used[QUOTA_SESSIONS] += s->started_ms < v->at_ms;
-        ret->used[QUOTA_DURATION] += bb_now_ms() - s->started_ms;
-        ret->used[QUOTA_ENERGY] += s->energy_wh * 1000;
-        if (q->most[QUOTA_AMOUNT] == 0)
-                return BB_OK;
-        err = session_price_payable(s, &minor);
-        ret->used[QUOTA_AMOUNT] += minor;
-        return err == BB_E_NOT_FOUND ? BB_OK : err;
-}
-
-/* Of these sessions those that run under the contract. */
-static BB_AWAIT bb_err add_sessions(const struct contract_quota *q, const struct quota_view *v,
-                                    const struct bb_session *sessions, size_t count, struct quota_use *ret)
-{
-        bb_str *ids = BB_NEW_ARRAY(bb_str, count + 1);
         bb_rows *rows;
 
-        for (size_t i = 0; i < count; i++)
-                ids[i] = sessions[i].id;
         TRY(bb_db_query(&rows,
-                        "select i.n from unnest($1::uuid[]) with ordinality as i (id, n) cross join lateral"
-                        " (select contract_id from billing.session where session_id = i.id offset 0) s"
-                        " where s.contract_id = $2",
-                        BB_UUID_ARRAY(ids, count), BB_TEXT(v->contract_id)));
-        for (size_t i = 0; i < bb_rows_count(rows); i++) {
-                const struct bb_session *s = &sessions[bb_row_int(rows, i, 0, 1) - 1];
-
-                if (s->state == BB_SESSION_OPEN && !bb_str_eq(s->id, v->except_id))
-                        TRY(add_session(q, v, s, ret));
-        }
-        return BB_OK;
-}
-
-/* A token's by its own few, the contract's among all that run. */
-static BB_AWAIT bb_err use_of_sessions(const struct contract_quota *q, const struct quota_view *v,
-                                       struct quota_use *ret)
-{
-        struct bb_session_filter filter = {.token_uid = q->of == QUOTA_OF_TOKEN ? v->token_uid : BB_NONE,
-                                           .open = q->of == QUOTA_OF_TOKEN ? -1 : 1,
-                                           .from_ms = ret->since_ms,
-                                           .to_ms = ret->until_ms};
-        struct bb_session *sessions;
-        bb_str after = BB_NONE;
-        size_t count;
-
-        do {
-                TRY(charging->session_list(&filter, after, PAGE, &sessions, &count));
-                if (count == 0)
-                        return BB_OK;
-                TRY(add_sessions(q, v, sessions, count, ret));
-                after = sessions[count - 1].id;
-        } while (count == PAGE);
+                        "select count(*) filter (where started_at < $1),"
+                        " coalesce(sum(greatest(extract(epoch from $2 - started_at) * 1000, 0)), 0)::bigint,"
+                        " coalesce(sum(energy_mwh), 0)::bigint, coalesce(sum(payable_minor), 0)::bigint"
+                        " from billing.session where running and contract_id = $3 and started_at >= $4"
+                        " and started_at < $5 and ($6::text is null or token_key = lower($6))"
+                        " and session_id is distinct from $7",
+                        BB_TIME(v->at_ms), BB_TIME(bb_now_ms()), BB_TEXT(v->contract_id), BB_TIME(ret->since_ms),
+                        BB_TIME(ret->until_ms), BB_TEXT(q->of == QUOTA_OF_TOKEN ? v->token_uid : BB_NONE),
+                        BB_UUID(v->except_id)));
+        for (int32_t kind = 0; kind < QUOTA_KINDS; kind++)
+                ret->used[kind] += bb_row_int(rows, 0, (size_t)kind, 0);
         return BB_OK;
 }
 
 BB_AWAIT bb_err quota_use(const struct contract_quota *q, const struct quota_view *v, struct quota_use *ret)
 {
         TRY(use_of_cdrs(q, v, ret));
-        return use_of_sessions(q, v, ret);
+        return add_running(q, v, ret);
 }
 
 /* --- the time between two sessions --- */
 
+/* From now on, while one runs. Of a CDR that was replaced the replacement's end counts; and the one that began last
+ * need not be the one that ended last. */
 BB_AWAIT bb_err quota_cooldown(int64_t cooldown_ms, const struct quota_view *v, int64_t *ret_ms)
 {
-        static const struct contract_quota sessions = {.of = QUOTA_OF_TOKEN};
-        struct quota_use running = {.since_ms = v->at_ms - 31622400000, .until_ms = v->at_ms};
         int64_t ended_ms;
         bb_rows *rows;
 
         *ret_ms = 0;
-        TRY(use_of_sessions(&sessions, v, &running));
-        if (running.used[QUOTA_SESSIONS] > 0) {
-                *ret_ms = v->at_ms + cooldown_ms;
-                return BB_OK;
-        }
-        TRY(bb_db_query(&rows,
-                        "select ended_at from billing.cdr where contract_id = $1 and token_key = lower($2)"
-                        " and started_at < $3 and session_id is distinct from $4 and kind in (0, 2)"
-                        " order by started_at desc limit 1",
-                        BB_TEXT(v->contract_id), BB_TEXT(v->token_uid), BB_TIME(v->at_ms), BB_UUID(v->except_id)));
-        if (bb_rows_count(rows) == 0)
+        TRY(bb_db_query(
+                &rows,
+                "select greatest((select $3::timestamptz from billing.session where running and contract_id = $1"
+                " and token_key = lower($2) and started_at < $3 and session_id is distinct from $4 limit 1),"
+                " (select max(l.ended_at) from (select c.ended_at from billing.cdr c where c.contract_id = $1"
+                " and c.token_key = lower($2) and c.started_at < $3 and c.session_id is distinct from $4"
+                " and c.kind in (0, 2) and not exists (select from billing.cdr k where k.credit_of = c.cdr_id"
+                " and k.kind = 2) order by c.started_at desc limit 10) l))",
+                BB_TEXT(v->contract_id), BB_TEXT(v->token_uid), BB_TIME(v->at_ms), BB_UUID(v->except_id)));
+        if (bb_row_is_null(rows, 0, 0))
                 return BB_OK;
         ended_ms = bb_row_time(rows, 0, 0, 0);
         if (ended_ms + cooldown_ms > v->at_ms)

@@ -123,7 +123,8 @@ test('money a month, while sessions run', async () => {
   s.meter = 5000;
   await s.tell(first, 5000); // 2.98
   const second = await other.start(now(), 'PURSE');
-  await until('what is left', () => busbar.sql(`select most from billing.session_limit where session_id = '${second.id}' and source = 1`)[0]?.[0] === '297');
+  await until('what is left', () => busbar.sql(`select most from billing.session_limit where session_id = '${second.id}' and source = 1`)[0]?.[0] === '297', 60000);
+  s.meter = 10000;
   await s.tell(first, 10000); // 5.95: the first has used up what the second one has
   await until('both to be ended', async () => await s.state(first) === 'ended' && await other.state(second) === 'ended', 60000);
   assert.equal((await quota('PURSE', 'purse')).amount_minor.most, 595);
@@ -142,6 +143,11 @@ test('time between two sessions', async () => {
   const soon = await s.start();
   await until('it to be ended', async () => await s.state(soon) === 'ended', 60000);
   assert.deepEqual(reached(soon), [['cooldown', 'quota', '0']]);
+});
+
+test('what counts as running is what runs', async () => {
+  const open = () => busbar.sql("select session_id from charging.session where tenant_id = 'north' and state = 0 order by 1");
+  await until('the last one to be done with', () => JSON.stringify(busbar.sql('select session_id from billing.session where running order by 1')) === JSON.stringify(open()));
 });
 
 test('a tenant that takes its quotas away is not asked for them; what cannot be meant is refused', async () => {

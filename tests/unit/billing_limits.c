@@ -62,11 +62,37 @@ static void clocks_are_exact_and_still_things_wait(void **state)
         assert_int_equal(limit_wait_ms(&(struct limit_pace){.left = INT64_MAX, .per_hour = 1, .age_ms = -1}), 15000);
 }
 
+/* Ten sessions use up ten hours in one: who looks when his own share would be used up comes nine hours late. */
+static void what_others_use_up_too_is_looked_at_soon(void **state)
+{
+        (void)state;
+        assert_int_equal(
+                limit_wait_ms(&(struct limit_pace){.left = 36000000, .per_hour = 3600000, .by_clock = 1, .shared = 1}),
+                15000);
+        assert_int_equal(
+                limit_wait_ms(&(struct limit_pace){.left = 700, .per_hour = 3600000, .by_clock = 1, .shared = 1}), 700);
+}
+
+/* The price of a session of weeks is computed from its every reading. */
+static void looking_never_takes_most_of_the_time(void **state)
+{
+        (void)state;
+        for (int64_t took = 0; took < 20000; took += 37) {
+                int64_t wait = limit_wait_ms(&(struct limit_pace){.left = 1, .per_hour = 1000000, .took_ms = took});
+
+                assert_true(wait >= 1000);
+                assert_true(wait >= 20 * took || wait == 300000);
+        }
+        assert_int_equal(limit_wait_ms(&(struct limit_pace){.left = 10, .took_ms = 100}), 15000);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_fast_charger_does_not_go_far_beyond),
                 cmocka_unit_test(clocks_are_exact_and_still_things_wait),
+                cmocka_unit_test(what_others_use_up_too_is_looked_at_soon),
+                cmocka_unit_test(looking_never_takes_most_of_the_time),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
