@@ -8,8 +8,8 @@
  *
  * `ask` is on the way of every authorization: whoever has no rules for the tenant answers from memory, everybody else
  * within milliseconds. It may wait for the database. An error is not a refusal: BB_E_UNAVAILABLE has the station ask
- * again, others are logged, and the token charges. So it does when there is no answer within 2 s: `ask` runs in a task of
- * its own, which is cancelled then.
+ * again, others are logged, and the token charges. So it does when there is no answer within 2 s: `ask` runs in a task
+ * of its own, which is cancelled then.
  */
 #ifndef BUSBAR_ACCESS_H
 #define BUSBAR_ACCESS_H
