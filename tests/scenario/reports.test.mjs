@@ -159,7 +159,8 @@ test('a file can be fetched while it is made, and resumed when it is', async () 
   asTenant('north', `insert into core.audit (tenant_id, actor, action, object, details) select 'north', 'test', 'bulky', 'x' || g, to_jsonb(repeat(md5(g::text), 4000)) from generate_series(1, 2000) g`);
   const { body } = await busbar.api('north', 'POST', '/v1/exports', bulky);
   const goOn = await stopHalfway(body);
-  let early, reader, chunks = [];
+  let early, reader, pending;
+  const chunks = [];
   try {
     const running = (await busbar.api('north', 'GET', `/v1/exports/${body.id}`)).body;
     assert.equal(running.state, 'running');
@@ -168,12 +169,16 @@ test('a file can be fetched while it is made, and resumed when it is', async () 
       return answer.status === 200 && answer;
     });
     reader = early.body.getReader();
-    chunks.push((await reader.read()).value);
+    do { // all that is there
+      if (pending && (await pending).value) chunks.push((await pending).value);
+      pending = reader.read();
+    } while (await Promise.race([pending.then(() => true), sleep(1000).then(() => false)]) && !(await pending).done);
+    assert.ok(chunks.length > 0);
     assert.equal((await busbar.api('north', 'GET', `/v1/exports/${body.id}`)).body.state, 'running');
   } finally {
     goOn();
   }
-  for (let piece; !(piece = await reader.read()).done;) chunks.push(piece.value);
+  for (let piece; !(piece = await pending).done; pending = reader.read()) chunks.push(piece.value);
   const whole = Buffer.concat(chunks);
   const job = await ended('north', body.id);
   assert.equal(job.state, 'succeeded', job.error);
