@@ -71,7 +71,9 @@ static BB_AWAIT bb_err run_thread(struct copying *c)
         c->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
         if (c->stop_fd < 0)
                 return BB_E_BUSY;
+        load_copy_begins();
         err = thread_run(copy_thread, copy_stop, c);
+        load_copy_ends();
         close(c->stop_fd);
         if (err == BB_E_BUSY)
                 return err;
@@ -159,7 +161,7 @@ BB_AWAIT bb_err db_copy(const struct bb_copy *copy)
         TRY(prepare(&c));
         err = copy_somewhere(&c);
         bb_log(BB_INFO, "db.copied", NULL, bb_kv_int("rows", c.rows), bb_kv_int("bytes", c.bytes),
-               bb_kv_int("ms", time_mono_ms() - start), bb_kv_int("replica", c.url == pool.config.replica_url),
-               bb_kv_err(err));
+               bb_kv_int("ms", time_mono_ms() - start), bb_kv_int("paused_ms", c.paused_ms),
+               bb_kv_int("replica", c.url == pool.config.replica_url), bb_kv_err(err));
         return err;
 }

@@ -23,7 +23,7 @@ struct copying {
         PGconn *pg;
         int32_t ready; /* the session was set up: what fails from then on is not about reaching the server */
         int32_t reserved;
-        int64_t rows, bytes;
+        int64_t rows, bytes, paused_ms;
         bb_err err;
 };
 
@@ -35,5 +35,13 @@ bb_err copy_text(const struct bb_stmt *, const struct encoded *, bb_str *ret);
 /* copy_thread.c: on the thread; and from the loop, to have it end soon */
 void copy_thread(void *copying);
 void copy_stop(void *copying);
+
+/* load.c: how long the pool's answers take, and whether copies make them longer. load_seen on the loop; the others
+ * anywhere. */
+void load_seen(int64_t us);
+void load_copy_begins(void);
+void load_copy_ends(void);
+/* What the answers take beyond what is usual when nobody copies, in milliseconds; 0: nothing to speak of. */
+int64_t load_excess_ms(void);
 
 #endif

@@ -17,10 +17,12 @@
 
 #define CONNECT_MS 10000
 #define OID_TEXT 25
-/* The loop comes first: when it is late, we pause for as long after every so many rows. */
+/* Stations come first: when the loop is late, or the server's answers take longer than usual, we pause for as long
+ * after every so many rows. */
 #define PACE_ROWS 256
-#define LAG_MS 10
+#define LAG_MS 4
 #define PAUSE_MOST_MS 200
+#define LOAD_MOST_MS 20
 
 void copy_stop(void *arg)
 {
@@ -215,14 +217,21 @@ static bb_err hand_over(struct copying *c, size_t n)
 
 /* --- rows --- */
 
+static int64_t least(int64_t a, int64_t b)
+{
+        return a < b ? a : b;
+}
+
 static bb_err pace(struct copying *c)
 {
-        int64_t lag = loop_lag_ms();
+        int64_t late = least(loop_lag_ms(), PAUSE_MOST_MS), load = least(load_excess_ms(), LOAD_MOST_MS);
+        int64_t pause = late > LAG_MS && late > load ? late : load;
         bb_err err;
 
-        if (lag <= LAG_MS)
+        if (pause == 0)
                 return check(c, c->until_ms);
-        err = wait_until(c, -1, 0, time_mono_ms() + (lag < PAUSE_MOST_MS ? lag : PAUSE_MOST_MS));
+        c->paused_ms += pause;
+        err = wait_until(c, -1, 0, time_mono_ms() + pause);
         return err == BB_E_TIMEOUT ? check(c, c->until_ms) : err;
 }
 

@@ -2,8 +2,8 @@
  *
  * The pool: which segment goes over which connection, and what waits. It knows no SQL.
  */
-#include "db/pool.h"
 #include "base/time.h"
+#include "db/copy.h"
 #include "db/work.h"
 #include "rt/loop.h"
 #include <busbar/log.h>
@@ -67,6 +67,8 @@ void segment_done(struct segment *seg, bb_err err)
                 segment_drop_results(seg);
         else if (seg->flags & (BB_STMT_EVENT | BB_STMT_JOB))
                 committed(seg->tenant, seg->flags);
+        if (err == BB_OK && seg->hold == NULL && seg->queued_us > 0)
+                load_seen(time_mono_us() - seg->queued_us);
         if (seg->then != NULL)
                 seg->then(seg);
         if (seg->waiter != NULL)

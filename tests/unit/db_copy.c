@@ -342,6 +342,32 @@ static void it_gives_way_to_a_loop_that_is_late(void **state)
         buf_free(&t.text);
 }
 
+static void repeat(int64_t us, int times)
+{
+        for (int i = 0; i < times; i++)
+                load_seen(us);
+}
+
+/* What is usual is learned while nobody copies, so a server that is slow by nature is no reason to pause. */
+static void it_gives_way_to_a_server_that_has_become_slower(void **state)
+{
+        (void)state;
+        repeat(8000, 4000);
+        assert_int_equal(load_excess_ms(), 0);
+        load_copy_begins();
+        repeat(8000, 100);
+        assert_int_equal(load_excess_ms(), 0);
+        repeat(40000, 100);
+        assert_in_range(load_excess_ms(), 20, 40);
+        repeat(8000, 200);
+        assert_int_equal(load_excess_ms(), 0);
+        repeat(40000, 100);
+        turn_for(300);
+        assert_int_equal(load_excess_ms(), 0); /* nobody asks any more */
+        load_copy_ends();
+        repeat(1000, 4000);
+}
+
 static void a_task_out_of_time(void **state)
 {
         struct bb_stmt sleeps = BB_STMT("select pg_sleep(600)::text");
@@ -511,6 +537,7 @@ int main(void)
                 cmocka_unit_test(an_error_of_the_receiver_ends_it),
                 cmocka_unit_test(cancelling_ends_it),
                 cmocka_unit_test(it_gives_way_to_a_loop_that_is_late),
+                cmocka_unit_test(it_gives_way_to_a_server_that_has_become_slower),
                 cmocka_unit_test(a_task_out_of_time),
                 cmocka_unit_test(a_server_that_goes_away),
                 cmocka_unit_test(locks_are_not_waited_for_long),
