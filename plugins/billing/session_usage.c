@@ -6,7 +6,7 @@
 
 static BB_AWAIT bb_err read_samples(bb_str session_id, struct usage *u)
 {
-        enum { STEP = 1000, MOST = 200000 };
+        enum { STEP = 10000, MOST = 200000 };
         struct bb_sample *all = NULL, *some, *larger;
         size_t count = 0, room = 0, got;
 

@@ -88,6 +88,7 @@ static void sample_row(const bb_rows *rows, size_t i, struct bb_sample *ret)
 BB_AWAIT bb_err charging_session_sample_list(bb_str id, int64_t after_index, size_t limit, struct bb_sample **ret,
                                              size_t *ret_count)
 {
+        enum { MOST = 10000 }; /* each page counts its way over all the ones before */
         int64_t skip = after_index >= 0 && after_index < INT32_MAX ? after_index + 1 : 0;
         struct bb_sample *items;
         bb_rows *rows[2];
@@ -101,7 +102,10 @@ BB_AWAIT bb_err charging_session_sample_list(bb_str id, int64_t after_index, siz
                         " from (select at, digest, kind_id, value from charging.sample where session_id = $1"
                         " order by at, digest offset $2 limit $3) s join charging.sample_kind k using (kind_id)"
                         " order by s.at, s.digest",
-                        BB_UUID(id), BB_INT(skip), BB_INT(list_limit(limit))),
+                        BB_UUID(id), BB_INT(skip),
+                        BB_INT(limit < 1      ? 1
+                               : limit < MOST ? (int64_t)limit
+                                              : MOST)),
         };
 
         TRY(bb_db_run(stmts, BB_COUNT(stmts), rows));

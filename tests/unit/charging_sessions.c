@@ -194,6 +194,32 @@ static void tokens_are_judged(void **state)
         T(do_tokens);
 }
 
+static void do_many_samples(void *arg)
+{
+        enum { MANY = 2500 };
+        struct bb_sample *many = BB_NEW_ARRAY(struct bb_sample, MANY), *list;
+        struct bb_station_ref who = station_up("MANY");
+        struct bb_started started;
+        size_t count;
+
+        (void)arg;
+        token_accepted("many");
+        started = started_at(&who, 1, "many", now0, 0);
+        for (int64_t i = 0; i < MANY; i++)
+                many[i] = register_sample(now0 + 10 * i, bb_print("%lld", (long long)i).ptr);
+        assert_int_equal(ops.session_samples(&who, 1, started.transaction_id, many, MANY), BB_OK);
+        assert_int_equal(ops.session_sample_list(started.session_id, -1, 10000, &list, &count), BB_OK);
+        assert_int_equal(count, MANY);
+        assert_true(bb_str_is(list[MANY - 1].value, "2499"));
+}
+
+/* Who prices it reads it from its start. */
+static void a_long_session_is_read_in_few_pages(void **state)
+{
+        (void)state;
+        T(do_many_samples);
+}
+
 /* --- others who have a say --- */
 
 static bb_err slow_told; /* what the provider's own waiting came to */
@@ -825,6 +851,7 @@ int main(void)
                 cmocka_unit_test(the_same_start_gets_the_same_transaction),
                 cmocka_unit_test(tokens_are_judged),
                 cmocka_unit_test(nobody_waits_for_others_for_long),
+                cmocka_unit_test(a_long_session_is_read_in_few_pages),
                 cmocka_unit_test(an_unauthorized_start_is_kept_and_never_billed),
                 cmocka_unit_test(samples_are_stored_once),
                 cmocka_unit_test(the_first_stop_wins),

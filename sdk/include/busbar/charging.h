@@ -567,7 +567,7 @@ struct bb_charging_ops {
         bb_err (*session_list)(const struct bb_session_filter *, bb_str after, size_t limit, struct bb_session **ret,
                                size_t *ret_count);
         bb_err (*session_by_transaction)(bb_str station_id, int64_t transaction_id, struct bb_session *ret);
-        /* Oldest first. `after_index` counts from 0. */
+        /* Oldest first. `after_index` counts from 0, `limit` to 10000. */
         bb_err (*session_sample_list)(bb_str id, int64_t after_index, size_t limit, struct bb_sample **ret,
                                       size_t *ret_count);
         /* Every matching session, oldest first, from one snapshot; `each` gets some at a time in memory of its own. */
