@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 enum { LIMIT_ARMED = 0, LIMIT_WARNED = 1, LIMIT_REACHED = 2, LIMIT_OVER = 3 };
-enum { KEEP_MS = 7 * 86400000, RETRY_MS = 10000, CLAIM_MS = 60000, CLAIM_MOST = 100 };
+enum { KEEP_MS = 7 * 86400000, RETRY_MS = 10000, CLAIM_MS = 60000, CLAIM_MOST = 100, CLAIM_ROUNDS = 5 };
 
 static const char *const kind_names[LIMIT_KINDS] = {"duration", "energy", "amount", "idle", "sessions", "cooldown"};
 static const char *const source_names[] = {"contract", "quota"}; /* LIMIT_OF_… */
@@ -288,25 +288,36 @@ static struct limit limit_row(const bb_rows *rows, size_t i)
 
 /* Due ones are claimed by moving their next look: another node does not see them meanwhile, and one that dies leaves
  * them to the next. */
-BB_AWAIT void limits_tick(void *arg)
+static BB_AWAIT bb_err claim(size_t *ret_count)
 {
-        bb_rows *rows;
         int64_t now = bb_now_ms();
+        bb_rows *rows;
 
-        (void)arg;
-        if (bb_db_query(&rows,
+        TRY(bb_db_query(&rows,
                         "update billing.session_limit l set next_at = $2 from (select session_id, kind, source from"
                         " billing.session_limit where state < 3 and next_at <= $1 order by next_at limit $3"
                         " for update skip locked) d where l.session_id = d.session_id and l.kind = d.kind"
                         " and l.source = d.source returning l.session_id::text, l.kind, l.source, l.station_id,"
                         " l.connector_id, l.transaction_id, l.most, l.warn_at, l.at_limit, l.keeps_milli,"
                         " l.keeps_unit, l.state, l.told, l.next_at",
-                        BB_TIME(now), BB_TIME(now + CLAIM_MS), BB_INT(CLAIM_MOST)) < 0)
-                return; /* the database is away: the next tick comes */
-        for (size_t i = 0; i < bb_rows_count(rows); i++) {
+                        BB_TIME(now), BB_TIME(now + CLAIM_MS), BB_INT(CLAIM_MOST)));
+        *ret_count = bb_rows_count(rows);
+        for (size_t i = 0; i < *ret_count; i++) {
                 struct limit l = limit_row(rows, i), *copy = limit_copy(&l);
 
                 if (copy != NULL && bb_task_spawn("billing.limit", NULL, CLAIM_MS, watch_task, copy, NULL) < 0)
                         free(copy);
+        }
+        return BB_OK;
+}
+
+BB_AWAIT void limits_tick(void *arg)
+{
+        size_t count = CLAIM_MOST;
+
+        (void)arg;
+        for (int32_t i = 0; i < CLAIM_ROUNDS && count == CLAIM_MOST; i++) {
+                if (claim(&count) < 0)
+                        return; /* the database is away: the next tick comes */
         }
 }

@@ -4,46 +4,59 @@
  */
 #include "quota.h"
 
-/* --- CDRs --- */
+/* Each owner has a statement of its own beside its index; one that fitted both would read the whole contract's for each
+ * token. */
+#define EACH_OWNER(statement)                                                                                          \
+        {                                                                                                              \
+                [QUOTA_OF_TOKEN] = statement("token_key = lower($5)"),                                                 \
+                [QUOTA_OF_CONTRACT] = statement("$5::text is null"),                                                   \
+        }
 
+#define CDRS(whose)                                                                                                    \
+        "select p.since, p.until, c.* from (select date_trunc($1, $2 at time zone $3) at time zone $3 as since,"       \
+        " (date_trunc($1, $2 at time zone $3) + ('1 ' || $1)::interval) at time zone $3 as until offset 0) p"          \
+        " cross join lateral (select"                                                                                  \
+        " coalesce(sum(case when kind = 1 then -1 else 1 end) filter (where started_at < $2), 0)::bigint,"             \
+        " coalesce(sum(time_ms), 0)::bigint, coalesce(sum(energy_mwh), 0)::bigint,"                                    \
+        " coalesce(sum(payable_minor), 0)::bigint from billing.cdr where contract_id = $4 and " whose                  \
+        " and started_at >= p.since and started_at < p.until and session_id is not null"                               \
+        " and session_id is distinct from $6 offset 0) c"
+static const char *const cdrs_sql[] = EACH_OWNER(CDRS);
+
+#define RUNNING(whose)                                                                                                 \
+        "select count(*) filter (where started_at < $1),"                                                              \
+        " coalesce(sum(greatest(extract(epoch from $2 - started_at) * 1000, 0)), 0)::bigint,"                          \
+        " coalesce(sum(energy_mwh), 0)::bigint, coalesce(sum(payable_minor), 0)::bigint from billing.session"          \
+        " where running and contract_id = $3 and " whose " and started_at >= $4 and started_at < $7"                   \
+        " and session_id is distinct from $6"
+static const char *const running_sql[] = EACH_OWNER(RUNNING);
+
+static bb_str token_of(const struct contract_quota *q, const struct quota_view *v)
+{
+        return q->of == QUOTA_OF_TOKEN ? v->token_uid : BB_NONE;
+}
+
+/* A credit takes back what it credits. */
 static BB_AWAIT bb_err use_of_cdrs(const struct contract_quota *q, const struct quota_view *v, struct quota_use *ret)
 {
         bb_rows *rows;
 
-        TRY(bb_db_query(
-                &rows,
-                "select p.since, p.until, c.* from (select date_trunc($1, $2 at time zone $3) at time zone $3 as since,"
-                " (date_trunc($1, $2 at time zone $3) + ('1 ' || $1)::interval) at time zone $3 as until offset 0) p"
-                " cross join lateral (select"
-                " coalesce(sum(case when kind = 1 then -1 else 1 end) filter (where started_at < $2), 0)::bigint,"
-                " coalesce(sum(time_ms), 0)::bigint, coalesce(sum(energy_mwh), 0)::bigint,"
-                " coalesce(sum(payable_minor), 0)::bigint from billing.cdr where contract_id = $4"
-                " and ($5::text is null or token_key = lower($5)) and started_at >= p.since and started_at < p.until"
-                " and session_id is not null and session_id is distinct from $6 offset 0) c",
-                BB_CTEXT(quota_periods[q->per]), BB_TIME(v->at_ms), BB_TEXT(v->time_zone), BB_TEXT(v->contract_id),
-                BB_TEXT(q->of == QUOTA_OF_TOKEN ? v->token_uid : BB_NONE), BB_UUID(v->except_id)));
+        TRY(bb_db_query(&rows, cdrs_sql[q->of], BB_CTEXT(quota_periods[q->per]), BB_TIME(v->at_ms),
+                        BB_TEXT(v->time_zone), BB_TEXT(v->contract_id), BB_TEXT(token_of(q, v)),
+                        BB_UUID(v->except_id)));
         *ret = (struct quota_use){.since_ms = bb_row_time(rows, 0, 0, 0), .until_ms = bb_row_time(rows, 0, 1, 0)};
         for (int32_t kind = 0; kind < QUOTA_KINDS; kind++)
                 ret->used[kind] = bb_row_int(rows, 0, 2 + (size_t)kind, 0);
         return BB_OK;
 }
 
-/* --- sessions that run --- */
-
 static BB_AWAIT bb_err add_running(const struct contract_quota *q, const struct quota_view *v, struct quota_use *ret)
 {
         bb_rows *rows;
 
-        TRY(bb_db_query(&rows,
-                        "select count(*) filter (where started_at < $1),"
-                        " coalesce(sum(greatest(extract(epoch from $2 - started_at) * 1000, 0)), 0)::bigint,"
-                        " coalesce(sum(energy_mwh), 0)::bigint, coalesce(sum(payable_minor), 0)::bigint"
-                        " from billing.session where running and contract_id = $3 and started_at >= $4"
-                        " and started_at < $5 and ($6::text is null or token_key = lower($6))"
-                        " and session_id is distinct from $7",
-                        BB_TIME(v->at_ms), BB_TIME(bb_now_ms()), BB_TEXT(v->contract_id), BB_TIME(ret->since_ms),
-                        BB_TIME(ret->until_ms), BB_TEXT(q->of == QUOTA_OF_TOKEN ? v->token_uid : BB_NONE),
-                        BB_UUID(v->except_id)));
+        TRY(bb_db_query(&rows, running_sql[q->of], BB_TIME(v->at_ms), BB_TIME(bb_now_ms()), BB_TEXT(v->contract_id),
+                        BB_TIME(ret->since_ms), BB_TEXT(token_of(q, v)), BB_UUID(v->except_id),
+                        BB_TIME(ret->until_ms)));
         for (int32_t kind = 0; kind < QUOTA_KINDS; kind++)
                 ret->used[kind] += bb_row_int(rows, 0, (size_t)kind, 0);
         return BB_OK;

@@ -20,7 +20,8 @@ before(async () => {
     ['daily', { quota: { per: 'day', energy_kwh: 10 } }, [{ token_uid: 'DAY' }], ['DAY']],
     ['crew', { quota: { per: 'week', of: 'contract', sessions: 2 } }, [{ token_group: 'CREW' }], ['CREW1', 'CREW2', 'CREW3']],
     ['purse', { quota: { per: 'month', amount_minor: 595 } }, [{ token_uid: 'PURSE' }], ['PURSE']],
-    ['slow', { cooldown_s: 3600 }, [{ token_uid: 'SLOW' }], ['SLOW']]]) {
+    ['slow', { cooldown_s: 3600 }, [{ token_uid: 'SLOW' }], ['SLOW']],
+    ['again', { cooldown_s: 3600 }, [{ token_uid: 'AGAIN' }], ['AGAIN']]]) {
     for (const uid of tokens) await api('PUT', `/v1/tokens/${uid}`, { status: 'accepted', ...(id === 'crew' && { parent_uid: 'CREW' }) });
     const saved = await api('PUT', `/v1/contracts/${id}`, { name: id, tariff_id: 'plain', limits, applies_to: rules });
     assert.equal(saved.status, 201, JSON.stringify(saved.body));
@@ -143,6 +144,18 @@ test('time between two sessions', async () => {
   const soon = await s.start();
   await until('it to be ended', async () => await s.state(soon) === 'ended', 60000);
   assert.deepEqual(reached(soon), [['cooldown', 'quota', '0']]);
+});
+
+test('a session that is said to have ended earlier lets the next one begin earlier', async () => {
+  const s = await station('AGAIN');
+  const first = await s.start(now() - 7200000);
+  await s.stop(first, now() - 600000);
+  await priced(first);
+  assert.equal(await s.authorize(), 'Blocked');
+  const [[cdr]] = busbar.sql(`select cdr_id from billing.cdr where session_id = '${first.id}'`);
+  const answer = await api('POST', `/v1/cdrs/${cdr}/credit`, { reason: 'It was unplugged long before', replacement: { ended_at: iso(now() - 5400000) } });
+  assert.equal(answer.status, 201, JSON.stringify(answer.body));
+  assert.equal(await s.authorize(), 'Accepted');
 });
 
 test('what counts as running is what runs', async () => {
