@@ -41,12 +41,14 @@ static int runs_here(bb_str id)
         return w != NULL && job_here(w, id) != NULL;
 }
 
-static void keep(struct bb_job_info *info)
+/* What is as it was is not copied again: a live view sees thousands of changes, and parameters may be long. */
+static void keep(struct bb_job_info *info, const struct bb_job_info *seen)
 {
         bb_str *texts[] = {&info->id, &info->type, &info->params, &info->result, &info->error};
+        const bb_str before[] = {seen->id, seen->type, seen->params, seen->result, seen->error};
 
         for (size_t i = 0; i < BB_COUNT(texts); i++)
-                *texts[i] = bb_str_dup(*texts[i]);
+                *texts[i] = bb_str_eq(before[i], *texts[i]) ? before[i] : bb_str_dup(*texts[i]);
 }
 
 /* Each look in memory of its own: a live view may last for hours. */
@@ -60,7 +62,7 @@ static BB_AWAIT bb_err look(struct job_watch *watch, bb_str id, const struct bb_
         err = job_get(id, ret);
         arena_current = before;
         if (err == BB_OK && (watch->id.ptr == NULL || differs(seen, ret)))
-                keep(ret);
+                keep(ret, seen);
         if (err == BB_OK && watch->id.ptr == NULL)
                 watch->id = ret->id; /* as it is written here */
         arena_free(own);

@@ -162,6 +162,19 @@ static BB_AWAIT bb_err send_pieces(struct bb_response *res, int fd, int64_t from
         return BB_OK;
 }
 
+/* In memory of its own: it is called as long as the file grows. */
+static BB_AWAIT bb_err ask_for_more(bb_more more, int64_t at, void *arg, int32_t *ret_complete)
+{
+        struct arena *before = arena_current, *own = arena_new("more");
+        bb_err err;
+
+        arena_current = own;
+        err = more(at, arg, ret_complete);
+        arena_current = before;
+        arena_free(own);
+        return err;
+}
+
 /* What is there, and then what `more` waited for, until it says that nothing comes any more. */
 static BB_AWAIT bb_err send_growing(struct bb_response *res, int fd, bb_more more, void *arg)
 {
@@ -183,7 +196,7 @@ static BB_AWAIT bb_err send_growing(struct bb_response *res, int fd, bb_more mor
                         return BB_OK;
                 if (!http_is_open(res->request->wire))
                         return BB_E_CLOSED;
-                TRY(more(p.at, arg, &complete));
+                TRY(ask_for_more(more, p.at, arg, &complete));
         }
 }
 
