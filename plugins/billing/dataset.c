@@ -100,15 +100,15 @@ static const struct bb_data_set sets[] = {
 
 /* All CDRs of the session together: a credit takes its CDR out of the sum, a replacement stands for it. */
 static const struct bb_data_column price_columns[] = {
-        COLUMN("net", "Net", BB_DATA_MONEY, 12, "billing_p.net_e4"),
-        COLUMN("vat", "VAT", BB_DATA_MONEY, 12, "billing_p.vat_e4"),
-        COLUMN("gross", "Gross", BB_DATA_MONEY, 12, "billing_p.gross_e4"),
-        COLUMN("currency", "Currency", BB_DATA_TEXT, 9, "billing_p.currency"),
+        COLUMN("net", "Net", BB_DATA_MONEY, 12, "billing_p.net_e4", USUAL),
+        COLUMN("vat", "VAT", BB_DATA_MONEY, 12, "billing_p.vat_e4", USUAL),
+        COLUMN("gross", "Gross", BB_DATA_MONEY, 12, "billing_p.gross_e4", USUAL),
+        COLUMN("currency", "Currency", BB_DATA_TEXT, 9, "billing_p.currency", USUAL),
 };
 static const struct bb_data_column terms_columns[] = {
-        COLUMN("tariff_id", "Tariff", BB_DATA_TEXT, 18, "billing_s.tariff_id"),
+        COLUMN("tariff_id", "Tariff", BB_DATA_TEXT, 18, "billing_s.tariff_id", USUAL),
         COLUMN("tariff_version", "Version of the tariff", BB_DATA_INT, 10, "billing_s.tariff_version"),
-        COLUMN("contract_id", "Contract", BB_DATA_TEXT, 18, "billing_s.contract_id"),
+        COLUMN("contract_id", "Contract", BB_DATA_TEXT, 18, "billing_s.contract_id", USUAL),
 };
 static const struct bb_data_filter terms_filters[] = {
         FILTER("tariff", BB_T_STR, "billing_s.tariff_id = $?"),

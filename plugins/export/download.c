@@ -59,9 +59,10 @@ static bb_str file_name(const struct found *f, const char *suffix)
         return bb_print("%.*s-%.10s.%s", BB_FMT(what), bb_time_text(day_ms).ptr, suffix);
 }
 
+/* An attempt that was given back with its tenant has the number of the next one: when it began tells them apart. */
 static bb_str tag_of(const struct found *f)
 {
-        return bb_print("%.*s-%d", BB_FMT(f->job.id), f->job.attempts);
+        return bb_print("%.*s-%llx-%d", BB_FMT(f->job.id), (unsigned long long)f->job.started_ms, f->job.attempts);
 }
 
 static bb_err unhex(bb_str hex, bb_str *ret)
@@ -100,7 +101,8 @@ static BB_AWAIT bb_err wait_for_more(int64_t sent, void *arg, int32_t *ret_compl
 
         (void)sent;
         TRY(bb_job_get(f->job.id, &job));
-        if (job.attempts != f->job.attempts || (job.state != BB_JOB_RUNNING && job.state != BB_JOB_SUCCEEDED))
+        if (job.attempts != f->job.attempts || job.started_ms != f->job.started_ms ||
+            (job.state != BB_JOB_RUNNING && job.state != BB_JOB_SUCCEEDED))
                 return BB_E_IO;
         *ret_complete = job.state == BB_JOB_SUCCEEDED;
         return *ret_complete ? BB_OK : bb_sleep(WAIT_MS);
@@ -141,7 +143,7 @@ BB_AWAIT bb_err download_send(bb_request *req, bb_response *res, struct found *f
                 return not_begun(res);
         if (f->job.state == BB_JOB_RUNNING)
                 return send_part(req, res, f, writer);
-        path = file_path(state->tenant, f->job.id, f->job.attempts, writer->suffix);
+        path = file_path(state->tenant, f->job.id, (int32_t)f->made.attempt, writer->suffix);
         if (f->job.state != BB_JOB_SUCCEEDED || access(path.ptr, R_OK) < 0)
                 return bb_problem(res, BB_E_NOT_FOUND, 410, "file-gone",
                                   BB_STR("The file is no longer kept. Export again."));

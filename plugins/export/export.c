@@ -125,7 +125,7 @@ static const struct bb_field option_fields[] = {
         FIELD(export_config, retention_hours, "retention_hours", BB_T_INT, .min = 1, .max = 8760, .fallback = "168",
               .about = "How long finished files are kept."),
         FIELD(export_config, max_waiting, "max_waiting", BB_T_INT, .min = 1, .max = 900, .fallback = "20",
-              .about = "How many exports may wait to be made; one more is refused with 429."),
+              .about = "How many exports that somebody asked for may wait; one more is refused with 429."),
         FIELD(export_config, timeout_minutes, "timeout_minutes", BB_T_INT, .min = 1, .max = 1440, .fallback = "120",
               .about = "How long the making of one file may take."),
         FIELD(export_config, replica, "replica", BB_T_BOOL, .fallback = "true",

@@ -74,6 +74,7 @@ struct export_order {
         int32_t format;
         bb_str time_zone, language;
         int64_t from_ms, to_ms; /* the period; 0: open */
+        int32_t scheduled;      /* nobody asked for it at the moment */
 };
 extern const struct bb_shape ExportOrder BB_HIDDEN;
 
@@ -83,11 +84,15 @@ void choice_of(const struct bb_array *columns, bb_json *filters, struct choice *
 /* Fills what is left open from the tenant, and checks the zone. */
 void order_of(const bb_tenant *, const struct terms *, const struct choice *, const struct plan *,
               struct export_order *ret, struct remarks *);
+/* Of a report that was due. */
+void order_scheduled(struct export_order *, bb_str report);
 /* Is the comma the decimal mark where this language (BCP 47) is spoken? */
 int32_t language_has_comma(bb_str language);
 /* Answers 422 with the remarks; 403 when a permission is missing. */
 bb_err remarks_answer(bb_response *, const struct remarks *);
 bb_err plan_allowed(bb_request *, bb_response *, const struct plan *);
+/* May who asks read what was ordered, every column of it? Not when it cannot be told any more what that needs. */
+int32_t order_allowed(const bb_request *, const bb_tenant *, const struct export_order *);
 
 /* --- report.c --- */
 BB_AWAIT bb_err report_load(bb_str id, struct terms *ret);

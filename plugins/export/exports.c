@@ -79,7 +79,7 @@ static BB_AWAIT bb_err order_from(bb_request *req, bb_response *res, struct expo
 {
         struct export_state *state = bb_request_state(req);
         struct remarks remarks = {.count = 0};
-        struct choice choice = {.column_count = 0};
+        struct choice choice = {.who = req};
         struct export_request request;
         struct terms terms;
         struct plan plan;
@@ -144,7 +144,7 @@ static const struct bb_field view_fields[] = {
         [V_STARTED] = FIELD(export_view, started_ms, "started_at", BB_T_TIME),
         [V_ENDED] = FIELD(export_view, ended_ms, "ended_at", BB_T_TIME),
         FIELD(export_view, download_url, "download_url", BB_T_STR,
-              .about = "There once it runs; valid for a day, and for who may read the data set alone."),
+              .about = "There once it runs; valid for a day, and for who may read all of its columns alone."),
 };
 BB_SHAPE(Export, export_view, 0, "An export and how far it is.", view_fields);
 
@@ -157,14 +157,21 @@ static const struct bb_field made_fields[] = {
 };
 BB_SHAPE(ExportMade, made, BB_SHAPE_OPEN, "What came of an export.", made_fields);
 
+static bb_err read_made(struct found *f)
+{
+        struct bb_fault fault;
+
+        if (f->job.state != BB_JOB_SUCCEEDED)
+                return BB_OK;
+        return bb_shape_decode_text(&ExportMade, f->job.result, &f->made, &fault);
+}
+
 static bb_err read_job(struct found *f)
 {
         struct bb_fault fault;
 
         TRY(bb_shape_decode_text(&ExportOrder, f->job.params, &f->order, &fault));
-        if (f->job.state != BB_JOB_SUCCEEDED)
-                return BB_OK;
-        return bb_shape_decode_text(&ExportMade, f->job.result, &f->made, &fault);
+        return read_made(f);
 }
 
 BB_AWAIT bb_err export_find(bb_str id, struct found *ret)
@@ -192,14 +199,11 @@ static struct progress progress_of(const struct export_state *state, const struc
         return p;
 }
 
-/* Who may not read the data set gets no link to its file. */
+/* Who may not read what is in the file gets no link to it. */
 static int32_t may_have(bb_request *req, const struct export_state *state, const struct found *f)
 {
-        struct data_view view;
-
-        return set_named(state->tenant, f->order.dataset, &view) == BB_OK &&
-               bb_request_allowed(req, view.set->permission) &&
-               (f->job.state == BB_JOB_RUNNING || f->job.state == BB_JOB_SUCCEEDED);
+        return (f->job.state == BB_JOB_RUNNING || f->job.state == BB_JOB_SUCCEEDED) &&
+               order_allowed(req, state->tenant, &f->order);
 }
 
 bb_json *export_json(bb_request *req, const struct found *f, int32_t with_url)
@@ -236,16 +240,37 @@ bb_json *export_json(bb_request *req, const struct found *f, int32_t with_url)
 
 /* --- routes --- */
 
-/* Those that wait are among the newest. */
+/* Of what somebody asked for: a report that is due waits without limit. */
+static bb_err count_waiting(const struct bb_job_info *jobs, size_t count, int64_t *waiting)
+{
+        for (size_t i = 0; i < count; i++) {
+                struct found f = {.job = jobs[i]};
+
+                if (f.job.state != BB_JOB_QUEUED)
+                        continue;
+                TRY(read_job(&f));
+                *waiting += !f.order.scheduled;
+        }
+        return BB_OK;
+}
+
+/* The oldest run first, so those that wait are the newest; a page without any is the end of them. */
 static BB_AWAIT bb_err check_queue(const struct export_state *state, bb_response *res)
 {
+        enum { PAGE = 100 };
+        int64_t waiting = 0, queued = 1;
         struct bb_job_info *jobs;
-        int64_t waiting = 0;
-        size_t count;
+        bb_str before = BB_NONE;
+        size_t count = PAGE;
 
-        TRY(bb_job_list(EXPORT_JOB, BB_NONE, (size_t)state->config->max_waiting + 100, &jobs, &count));
-        for (size_t i = 0; i < count; i++)
-                waiting += jobs[i].state == BB_JOB_QUEUED;
+        while (count == PAGE && queued > 0 && waiting < state->config->max_waiting) {
+                TRY(bb_job_list(EXPORT_JOB, before, PAGE, &jobs, &count));
+                TRY(count_waiting(jobs, count, &waiting));
+                queued = 0;
+                for (size_t i = 0; i < count; i++)
+                        queued += jobs[i].state == BB_JOB_QUEUED;
+                before = count > 0 ? jobs[count - 1].id : BB_NONE;
+        }
         if (waiting < state->config->max_waiting)
                 return BB_OK;
         bb_response_header(res, "Retry-After", BB_STR("30"));
@@ -364,7 +389,7 @@ BB_AWAIT bb_err export_live(bb_request *req, bb_response *res)
                         return BB_OK;
                 shown = text;
                 TRY(bb_job_wait(seen.id, &seen, COMMENT_MS, &f.job));
-                TRY(read_job(&f));
+                TRY(read_made(&f)); /* what was ordered stays */
         }
         return BB_OK;
 }

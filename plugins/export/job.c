@@ -2,7 +2,8 @@
  *
  * The job: rows come as a COPY from one snapshot and go through a writer into a file, on the copy's thread, so that the
  * loop never waits for a disk or a compressor. The job's own task tells how far it is meanwhile, and learns that it was
- * cancelled. What both need is shared by count, since each may end first.
+ * cancelled. What both need is shared by count, since each may end first. A third counts the rows meanwhile, for the
+ * progress alone.
  */
 #include "export.h"
 #include <errno.h>
@@ -23,7 +24,9 @@ struct running {
         char *params;
         int32_t attempt;
         bb_err err;
-        int64_t total;
+        int64_t total; /* 0: not counted yet, or not at all */
+        bb_task_id count_task;
+        int32_t counts;
         char *result, error[256];
         /* On the copy's thread. */
         _Atomic int64_t rows, bytes;
@@ -129,6 +132,17 @@ static void close_on_thread(void *arg)
 
 /* --- how many rows there will be --- */
 
+static bb_err plan_of(const struct running *r, struct export_order *order, struct plan *plan, struct remarks *remarks)
+{
+        struct choice choice = {.column_count = 0};
+        struct bb_fault unreadable;
+
+        TRY(bb_shape_decode_text(&ExportOrder, bb_cstr(r->params), order, &unreadable));
+        choice.dataset = order->dataset;
+        choice_of(&order->columns, order->filters, &choice, remarks);
+        return plan_make(r->state->tenant, &choice, plan, remarks);
+}
+
 static bb_err take_count(const char *data, size_t len, void *arg)
 {
         enum { HEADER = 19, BEFORE = 6, MESSAGE = HEADER + BEFORE + 8 }; /* of COPY; of a row's first value; in all */
@@ -153,15 +167,39 @@ static BB_AWAIT bb_err count_rows(const struct export_state *state, const struct
                                      .timeout_ms = COUNT_MS,
                                      .row = take_count,
                                      .arg = ret};
-        bb_err err = bb_db_copy(&copy);
 
-        return err == BB_E_TIMEOUT ? BB_OK : err;
+        return bb_db_copy(&copy);
+}
+
+static void count_task(void *arg)
+{
+        struct remarks remarks = {.count = 0};
+        struct running *r = arg;
+        struct export_order order;
+        struct plan plan;
+        int64_t total = 0;
+
+        if (plan_of(r, &order, &plan, &remarks) == BB_OK && count_rows(r->state, &plan, &total) == BB_OK) {
+                r->total = total;
+                bb_cond_wake_all(r->changed);
+        }
+        let_go(r);
+}
+
+/* Beside the copy: nobody waits for it. */
+static void start_count(struct running *r)
+{
+        r->owners++;
+        if (bb_task_spawn("export.count", NULL, 0, count_task, r, &r->count_task) == BB_OK)
+                r->counts = 1;
+        else
+                let_go(r);
 }
 
 /* --- the file --- */
 
 static void table_of(const struct export_state *state, const struct export_order *order, const struct plan *plan,
-                     const bb_zone *zone, int64_t rows, struct table_spec *ret)
+                     const bb_zone *zone, struct table_spec *ret)
 {
         *ret = (struct table_spec){.sheet = plan->view.set->title,
                                    .columns = plan->columns,
@@ -171,8 +209,20 @@ static void table_of(const struct export_state *state, const struct export_order
                                    .offset_s = bb_rt_->zone_offset,
                                    .decimal_comma = language_has_comma(order->language),
                                    .author = bb_str_c(bb_tenant_name(state->tenant)),
-                                   .title = order->title.len > 0 ? bb_str_c(order->title) : plan->view.set->title,
-                                   .rows_expected = rows};
+                                   .title = order->title.len > 0 ? bb_str_c(order->title) : plan->view.set->title};
+}
+
+/* As many copies run as may: it is this one's turn in a moment. */
+static BB_AWAIT bb_err copy_in_turn(const struct running *r, const struct bb_copy *copy)
+{
+        enum { TRIES = 240, PAUSE_MS = 250 };
+        bb_err err = bb_db_copy(copy);
+
+        for (int32_t i = 0; i < TRIES && err == BB_E_BUSY && rows_written(r) == 0; i++) {
+                TRY(bb_sleep(PAUSE_MS));
+                err = bb_db_copy(copy);
+        }
+        return err;
 }
 
 static BB_AWAIT bb_err copy_rows(struct running *r, const struct plan *plan)
@@ -184,7 +234,7 @@ static BB_AWAIT bb_err copy_rows(struct running *r, const struct plan *plan)
                                      .timeout_ms = r->state->config->timeout_minutes * 60000,
                                      .row = take_row,
                                      .arg = r};
-        bb_err err = bb_db_copy(&copy), closed;
+        bb_err err = copy_in_turn(r, &copy), closed;
 
         if (err == BB_E_IO && r->disk_error == 0)
                 fault(r, "The rows could not be written: %s.", r->ops->fault(r->writer));
@@ -273,20 +323,45 @@ static BB_AWAIT void tell_failure(const struct running *r, const struct export_o
                 bb_log(BB_WARN, "export.event", "that an export failed could not be told", bb_kv_err(err));
 }
 
-/* A job that runs again after this was written tells nothing twice; its new file counts. */
+/* What is told once stands as long as its file does (keep_told); a file that had to be made anew is told anew. */
 static BB_AWAIT bb_err tell(const struct running *r, const struct export_order *order, const struct made *made)
 {
         const struct bb_stmt stmts[] = {
-                {.sql = "insert into export.finished (export_id, made) values ($1, $2) on conflict do nothing",
+                {.sql = "insert into export.finished (export_id, made) values ($1, $2)"
+                        " on conflict (tenant_id, export_id) do update set made = $2, finished_at = now()"
+                        " where (finished.made::jsonb ->> 'attempt')::bigint <= $3",
                  .params = (const struct bb_param[]){BB_UUID(bb_cstr(r->id)),
-                                                     BB_TEXT(bb_shape_encode_text(&ExportMade, made))},
-                 .param_count = 2,
+                                                     BB_TEXT(bb_shape_encode_text(&ExportMade, made)),
+                                                     BB_INT(r->attempt)},
+                 .param_count = 3,
                  .flags = BB_STMT_MUST_HIT},
                 bb_event_stmt("export.finished", bb_cstr(r->id), finished_json(r, order, made)),
         };
         bb_err err = bb_db_run(stmts, BB_COUNT(stmts), NULL);
 
-        return err == BB_E_NOT_FOUND ? BB_OK : err;
+        return err == BB_E_NOT_FOUND ? BB_E_CANCELED : err; /* another node was given the job, and was quicker */
+}
+
+/* The process may have ended after the file was told of and before the job's end was written: then event, job and file
+ * go on saying the same. BB_E_NOT_FOUND: nothing was told, or its file is not here. */
+static BB_AWAIT bb_err keep_told(struct running *r)
+{
+        struct bb_fault fault;
+        struct made made;
+        struct stat st;
+        bb_rows *rows;
+        bb_str path;
+
+        TRY(bb_db_query(&rows, "select made from export.finished where export_id = $1", BB_UUID(bb_cstr(r->id))));
+        if (bb_rows_count(rows) == 0)
+                return BB_E_NOT_FOUND;
+        TRY(bb_shape_decode_text(&ExportMade, bb_row_str(rows, 0, 0), &made, &fault));
+        path = file_path(r->state->tenant, bb_cstr(r->id), (int32_t)made.attempt, r->ops->suffix);
+        if (stat(path.ptr, &st) < 0 || st.st_size != made.bytes)
+                return BB_E_NOT_FOUND;
+        r->totals.rows = made.rows;
+        r->result = strdup(bb_str_c(bb_row_str(rows, 0, 0)));
+        return BB_OK;
 }
 
 static BB_AWAIT bb_err keep(struct running *r, const struct export_order *order, const char *part, const char *whole)
@@ -309,16 +384,12 @@ static BB_AWAIT bb_err keep(struct running *r, const struct export_order *order,
 static BB_AWAIT bb_err prepare(struct running *r, struct export_order *order, struct plan *plan, const bb_zone **zone)
 {
         struct remarks remarks = {.count = 0};
-        struct choice choice = {.column_count = 0};
-        struct bb_fault unreadable;
 
-        TRY(bb_shape_decode_text(&ExportOrder, bb_cstr(r->params), order, &unreadable));
-        choice.dataset = order->dataset;
-        choice_of(&order->columns, order->filters, &choice, &remarks);
-        if (plan_make(r->state->tenant, &choice, plan, &remarks) < 0) {
+        bb_err err = plan_of(r, order, plan, &remarks);
+
+        if (remarks.count > 0)
                 fault(r, "%.*s: %.*s", BB_FMT(remarks.items[0].pointer), BB_FMT(remarks.items[0].text));
-                return BB_E_INVALID;
-        }
+        TRY(err);
         r->ops = table_writer(order->format);
         if (bb_zone_open(order->time_zone, zone) == BB_OK)
                 return BB_OK;
@@ -340,11 +411,14 @@ static BB_AWAIT bb_err make(struct running *r)
                 tell_failure(r, &order, err);
                 return err;
         }
+        err = keep_told(r);
+        if (err != BB_E_NOT_FOUND)
+                return err;
         whole = file_path(r->state->tenant, bb_cstr(r->id), r->attempt, r->ops->suffix);
         part = file_part(r->state->tenant, bb_cstr(r->id), r->attempt, r->ops->suffix);
         files_remove(r->state->tenant, bb_cstr(r->id), 0);
-        TRY(count_rows(r->state, &plan, &r->total));
-        table_of(r->state, &order, &plan, zone, r->total, &spec);
+        start_count(r);
+        table_of(r->state, &order, &plan, zone, &spec);
         err = write_part(r, &plan, &spec, part.ptr);
         if (err == BB_OK)
                 err = keep(r, &order, part.ptr, whole.ptr);
@@ -363,6 +437,8 @@ static void copy_task(void *arg)
 
         r->err = make(r);
         r->ended = 1;
+        if (r->counts)
+                bb_task_cancel(r->count_task);
         bb_cond_wake_all(r->changed);
         let_go(r);
 }
@@ -390,6 +466,12 @@ static struct running *begin(struct export_state *state, const struct bb_job_inf
         return r;
 }
 
+/* 0 until it was counted; a row may have come in between. */
+static int64_t total_beside(const struct running *r, int64_t done)
+{
+        return r->total == 0 || r->total > done ? r->total : done;
+}
+
 static BB_AWAIT bb_err follow(bb_job *job, struct running *r, bb_task_id task)
 {
         enum { LOOK_MS = 250 };
@@ -404,7 +486,7 @@ static BB_AWAIT bb_err follow(bb_job *job, struct running *r, bb_task_id task)
                         bb_task_cancel(task);
                         return err;
                 }
-                err = stopped ? BB_E_CANCELED : bb_job_progress(job, done, r->total > done ? r->total : done);
+                err = stopped ? BB_E_CANCELED : bb_job_progress(job, done, total_beside(r, done));
                 if (err == BB_E_CANCELED && !stopped) {
                         stopped = 1;
                         bb_task_cancel(task);
@@ -413,8 +495,8 @@ static BB_AWAIT bb_err follow(bb_job *job, struct running *r, bb_task_id task)
         /* Who cancelled it when it was nearly done wants no file either. */
         if (!stopped && r->err == BB_OK)
                 stopped = bb_job_progress(job, r->totals.rows, r->totals.rows) == BB_E_CANCELED;
-        if (stopped && r->ops != NULL)
-                (void)unlink(file_path(r->state->tenant, bb_cstr(r->id), r->attempt, r->ops->suffix).ptr);
+        if (stopped)
+                files_remove(r->state->tenant, bb_cstr(r->id), 0);
         return stopped ? BB_E_CANCELED : r->err;
 }
 

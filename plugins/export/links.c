@@ -76,13 +76,11 @@ static bb_err secret_mac(bb_str secret, bb_str *ret)
 static BB_AWAIT bb_err find_readable(bb_request *req, bb_response *res, struct found *ret)
 {
         struct export_state *state = bb_request_state(req);
-        struct data_view view;
 
         TRY(export_find(bb_request_param(req, "id"), ret));
-        if (set_named(state->tenant, ret->order.dataset, &view) == BB_OK &&
-            !bb_request_allowed(req, view.set->permission))
+        if (!order_allowed(req, state->tenant, &ret->order))
                 return bb_problem(res, BB_E_DENIED, 403, "forbidden",
-                                  bb_print("This data needs the permission %s.", view.set->permission));
+                                  BB_STR("Who links to a file needs the permissions for all that is in it."));
         if (ret->job.state == BB_JOB_SUCCEEDED)
                 return BB_OK;
         return bb_problem(res, BB_E_CONFLICT, 409, "not-ready",

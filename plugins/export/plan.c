@@ -57,13 +57,21 @@ static int32_t is_twice(const struct choice *choice, size_t index)
         return 0;
 }
 
-static void usual_columns(struct plan *plan)
+/* Columns that need a permission of their own are usual for who has it. */
+static int32_t is_usual(const struct plan *plan, const bb_request *who, const struct bb_data_column *c, ptrdiff_t join)
+{
+        const char *permission = join < 0 ? NULL : plan->view.joins[join]->permission;
+
+        return c->is_default && (permission == NULL || (who != NULL && bb_request_allowed(who, permission)));
+}
+
+static void usual_columns(struct plan *plan, const bb_request *who)
 {
         const struct bb_data_column *c;
         ptrdiff_t join;
 
         for (size_t i = 0; (c = view_column(&plan->view, i, &join)) != NULL && plan->column_count < MOST_COLUMNS; i++) {
-                if (c->is_default)
+                if (is_usual(plan, who, c, join))
                         add_column(plan, c, join, BB_NONE);
         }
 }
@@ -72,7 +80,7 @@ static void choose_columns(struct plan *plan, const struct choice *choice, struc
 {
         plan->columns = BB_NEW_ARRAY(struct table_column, MOST_COLUMNS);
         if (choice->column_count == 0)
-                usual_columns(plan);
+                usual_columns(plan, choice->who);
         for (size_t i = 0; i < choice->column_count && i < MOST_COLUMNS; i++) {
                 const struct chosen_column *chosen = &choice->columns[i];
                 bb_str pointer = bb_print("/columns/%zu/name", i);
@@ -223,7 +231,7 @@ static void add_filter(struct plan *plan, const struct chosen_filter *chosen, bb
                           BB_FMT(numbered(f->condition, plan->param_count + 1)));
         plan->param_count++;
         if (join >= 0)
-                plan->joined |= 1ull << join;
+                plan->filtered |= 1ull << join;
         if (bb_str_is(chosen->name, "from"))
                 plan->from_ms = param->num;
         if (bb_str_is(chosen->name, "to"))
@@ -242,12 +250,12 @@ static void check_period(const struct plan *plan, const struct choice *choice, s
 
 /* --- the whole --- */
 
-static bb_str from_clause(const struct plan *plan)
+static bb_str from_clause(const struct plan *plan, uint64_t joined)
 {
         bb_str from = bb_print(" from %s", plan->view.set->from);
 
         for (size_t i = 0; i < plan->view.join_count; i++) {
-                if (plan->joined >> i & 1u)
+                if (joined >> i & 1u)
                         from = bb_print("%.*s %s", BB_FMT(from), plan->view.joins[i]->join);
         }
         return from;
@@ -255,7 +263,7 @@ static bb_str from_clause(const struct plan *plan)
 
 bb_err plan_make(const bb_tenant *tenant, const struct choice *choice, struct plan *ret, struct remarks *remarks)
 {
-        bb_str where = BB_STR(""), from;
+        bb_str where = BB_STR("");
 
         *ret = (struct plan){.sql = BB_STR("")};
         if (set_named(tenant, choice->dataset, &ret->view) < 0) {
@@ -268,22 +276,48 @@ bb_err plan_make(const bb_tenant *tenant, const struct choice *choice, struct pl
         check_period(ret, choice, remarks);
         if (remarks->count > 0)
                 return BB_E_INVALID;
-        from = from_clause(ret);
-        ret->count_sql = bb_print("select count(*)%.*s%.*s", BB_FMT(from), BB_FMT(where));
-        ret->sql = bb_print("%.*s%.*s%.*s order by %s", BB_FMT(ret->sql), BB_FMT(from), BB_FMT(where),
-                            ret->view.set->order);
+        ret->joined |= ret->filtered;
+        /* A join takes no rows away and adds none. */
+        ret->count_sql = bb_print("select count(*)%.*s%.*s", BB_FMT(from_clause(ret, ret->filtered)), BB_FMT(where));
+        ret->sql = bb_print("%.*s%.*s%.*s order by %s", BB_FMT(ret->sql), BB_FMT(from_clause(ret, ret->joined)),
+                            BB_FMT(where), ret->view.set->order);
         return BB_OK;
 }
 
-const char *plan_denied(const struct plan *plan, int32_t (*allowed)(const bb_request *, const char *),
-                        const bb_request *req)
+static bb_err use_join(struct plan *plan, const void *found, ptrdiff_t join)
 {
-        if (!allowed(req, plan->view.set->permission))
+        if (found == NULL)
+                return BB_E_NOT_FOUND;
+        plan->joined |= join >= 0 ? 1ull << join : 0;
+        return BB_OK;
+}
+
+bb_err choice_joins(const bb_tenant *tenant, const struct choice *choice, struct plan *ret)
+{
+        const void *found;
+        ptrdiff_t join;
+
+        ret->joined = 0;
+        TRY(set_named(tenant, choice->dataset, &ret->view));
+        for (size_t i = 0; i < choice->column_count; i++) {
+                found = column_named(&ret->view, choice->columns[i].name, &join);
+                TRY(use_join(ret, found, join));
+        }
+        for (size_t i = 0; i < choice->filter_count; i++) {
+                found = filter_named(&ret->view, choice->filters[i].name, &join);
+                TRY(use_join(ret, found, join));
+        }
+        return BB_OK;
+}
+
+const char *plan_denied(const struct plan *plan, const bb_request *req)
+{
+        if (!bb_request_allowed(req, plan->view.set->permission))
                 return plan->view.set->permission;
         for (size_t i = 0; i < plan->view.join_count; i++) {
                 const char *permission = plan->view.joins[i]->permission;
 
-                if ((plan->joined >> i & 1u) && permission != NULL && !allowed(req, permission))
+                if ((plan->joined >> i & 1u) && permission != NULL && !bb_request_allowed(req, permission))
                         return permission;
         }
         return NULL;

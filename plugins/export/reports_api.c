@@ -55,15 +55,16 @@ static int32_t is_id(bb_str id)
         return id.len >= 1 && id.len <= 64;
 }
 
-/* All that is wrong with a report at once. *ret_next_ms: when it is due first; 0: never. */
-static bb_err check(bb_request *req, bb_response *res, const struct export_state *state, const struct terms *terms,
+/* All that is wrong with a report at once. Its columns are those that are usual today for who saves it, when he chose
+ * none: it is made for others. *ret_next_ms: when it is due first; 0: never. */
+static bb_err check(bb_request *req, bb_response *res, const struct export_state *state, struct terms *terms,
                     int64_t *ret_next_ms)
 {
         struct remarks remarks = {.count = 0};
-        struct choice choice = {.dataset = terms->dataset};
+        struct choice choice = {.dataset = terms->dataset, .who = req};
         struct clockwork clockwork;
         struct timetable timetable;
-        struct export_order order;
+        struct export_order order = {.report = BB_NONE};
         struct plan plan;
 
         *ret_next_ms = 0;
@@ -75,6 +76,7 @@ static bb_err check(bb_request *req, bb_response *res, const struct export_state
                 *ret_next_ms = timetable_next(&timetable, &clockwork, bb_now_ms());
         }
         TRY(remarks_answer(res, &remarks));
+        terms->columns = order.columns;
         return plan_allowed(req, res, &plan);
 }
 

@@ -5,7 +5,7 @@
  */
 #include "export.h"
 
-enum { MOST_RUNS = 400 /* in one tick */ };
+enum { MOST_RUNS = 50 /* in one tick */ };
 
 struct due {
         struct terms terms;
@@ -45,7 +45,7 @@ static bb_err order_for(const struct export_state *state, const struct due *due,
                        bb_kv_str("fault", remarks.items[0].text));
                 return BB_E_INVALID;
         }
-        ret->report = due->terms.id;
+        order_scheduled(ret, due->terms.id);
         return BB_OK;
 }
 

@@ -38,6 +38,7 @@ struct chosen_filter {
 };
 struct choice {
         bb_str dataset;
+        const bb_request *who;               /* who gets the usual columns; NULL: those that need no other permission */
         const struct chosen_column *columns; /* none: the usual ones */
         size_t column_count;
         struct chosen_filter filters[MOST_FILTERS];
@@ -59,7 +60,7 @@ struct plan {
         struct data_view view;
         struct table_column *columns;
         size_t column_count;
-        uint64_t joined; /* bits of view.joins */
+        uint64_t joined, filtered; /* bits of view.joins: used at all; by filters */
         bb_str sql, count_sql;
         struct bb_param params[MOST_FILTERS];
         size_t param_count;
@@ -67,7 +68,10 @@ struct plan {
 };
 /* BB_E_INVALID: see the remarks. */
 bb_err plan_make(const bb_tenant *, const struct choice *, struct plan *ret, struct remarks *);
-/* Calls `each` with every permission that the plan needs, until one answers 0; that one, or NULL. */
-const char *plan_denied(const struct plan *, int32_t (*allowed)(const bb_request *, const char *), const bb_request *);
+/* A permission that the plan needs and the request lacks, or NULL. */
+const char *plan_denied(const struct plan *, const bb_request *);
+/* The joins that a choice uses, without making it a statement. BB_E_NOT_FOUND: there is no such set, column or filter.
+ */
+bb_err choice_joins(const bb_tenant *, const struct choice *, struct plan *ret);
 
 #endif

@@ -48,7 +48,6 @@ struct table_spec {
         int32_t decimal_comma; /* CSV: 1,5 with ';' between cells, as Excel expects where the comma is the decimal mark
                                 */
         const char *author, *title; /* properties of the document; NULL: none */
-        int64_t rows_expected;      /* 0: unknown */
         int32_t rows_per_sheet;     /* with the header; 0: Excel's 1,048,576 */
 };
 

@@ -3,8 +3,9 @@
 // Reports: any data set with the columns, names and filters that somebody chose; files that are followed, fetched while
 // they are made, resumed and handed on by links that work once; reports that are made by themselves.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -125,6 +126,34 @@ test('data needs the permission that its list has', async () => {
   assert.equal((await as(['exports:read', 'exports:write'], 'POST', `/v1/exports/${body.id}/links`, {})).status, 403);
 });
 
+test('who may see prices gets them without asking, who may not gets the rest', async () => {
+  const { body: { key } } = await busbar.api('north', 'POST', '/v1/api-keys', { name: 'no prices', scopes: ['exports:read', 'exports:write', 'sessions:read'] });
+  const without = { authorization: `Bearer ${key}` };
+  const small = { format: 'csv', language: 'en', to: '2026-01-01T00:02:00Z' };
+  const head = (bytes) => bytes.toString().replace(/^\ufeff/, '').split('\r\n')[0].replaceAll('"', '').split(',');
+  const prices = ['Net', 'VAT', 'Gross', 'Currency', 'Tariff', 'Contract'];
+  const { job, bytes } = await exportFile(busbar, 'north', small);
+  assert.deepEqual(head(bytes).slice(-6), prices);
+  const shown = async (id, headers) => (await busbar.api('north', 'GET', `/v1/exports/${id}`, undefined, headers)).body.download_url;
+  assert.ok(await shown(job.id));
+  assert.equal(await shown(job.id, without), undefined, 'a file with prices is not shown to who may not see them');
+  assert.equal((await busbar.api('north', 'POST', `/v1/exports/${job.id}/links`, {}, without)).status, 403);
+  const made = await busbar.api('north', 'POST', '/v1/exports', small, without);
+  assert.equal(made.status, 202, made.bytes);
+  assert.equal((await ended('north', made.body.id)).state, 'succeeded');
+  const titles = head(Buffer.from(await (await fetch(await shown(made.body.id, without))).arrayBuffer()));
+  assert.deepEqual(titles.filter((title) => prices.includes(title)), []);
+  assert.deepEqual(titles, head(bytes).slice(0, -6));
+
+  // A report keeps the columns that were usual for who saved it.
+  const report = { dataset: 'sessions', format: 'csv', language: 'en', filters: { to: small.to } };
+  const names = (answer) => answer.body.columns.map((column) => column.name);
+  assert.ok(!names(await busbar.api('north', 'PUT', '/v1/reports/plain', report, without)).includes('gross'));
+  assert.deepEqual(head((await exportFile(busbar, 'north', { report: 'plain' })).bytes), titles);
+  assert.ok(names(await busbar.api('north', 'PUT', '/v1/reports/priced', report)).includes('gross'));
+  assert.equal((await busbar.api('north', 'POST', '/v1/exports', { report: 'priced' }, without)).status, 403);
+});
+
 test('prices are those of all CDRs of a session together', async () => {
   const [[session]] = busbar.sql("select session_id from charging.session where tenant_id = 'north' and transaction_id = 1");
   const cdr = (kind, net, credit) => `insert into billing.cdr (tenant_id, cdr_id, session_id, tariff_id, tariff_version, currency, payable_minor, account, kind, credit_of,
@@ -234,6 +263,61 @@ test('a disk that is full is said to be', { skip: process.getuid() !== 0 && 'nee
   }
 });
 
+// As when a process ends after the file was told of and before the end of its job was written.
+const runAgain = (id, more = '') => asTenant('north', `update core.job set state = 1, owner = 'gone/1', lease_until = '-infinity', result = null, ended_at = null${more} where id = '${id}'`);
+
+test('event, job and file say the same, also when the job runs again', async () => {
+  const { job, bytes } = await exportFile(busbar, 'north', { format: 'csv', to: '2026-01-01T05:00:00Z' });
+  const told = () => busbar.sql(`select payload->>'sha256', payload->>'attempt' from core.event where topic = 'export.finished' and key = '${job.id}' order by 2`);
+  const fetched = async ({ download_url }) => {
+    const answer = await fetch(download_url);
+    return { etag: answer.headers.get('etag'), bytes: Buffer.from(await answer.arrayBuffer()) };
+  };
+  const before = await fetched(job);
+  fill('north', 3 * ROWS, 1); // a new file would have one more row
+  asTenant('north', `update charging.session set started_at = '2026-01-01T00:30:00Z' where transaction_id = ${3 * ROWS}`);
+  try {
+    runAgain(job.id);
+    const again = await ended('north', job.id);
+    assert.deepEqual([again.rows, again.sha256], [job.rows, job.sha256]);
+    assert.deepEqual((await fetched(again)).bytes, bytes);
+    assert.deepEqual(told(), [[job.sha256, '1']]);
+
+    for (const name of files('north').filter((file) => file.startsWith(job.id))) fs.unlinkSync(path.join(busbar.state, 'files/north/export', name));
+    runAgain(job.id, ', attempts = 0');
+    const anew = await ended('north', job.id);
+    assert.equal(anew.rows, job.rows + 1);
+    const now = await fetched(anew);
+    assert.equal(createHash('sha256').update(now.bytes).digest('hex'), anew.sha256);
+    assert.notEqual(now.etag, before.etag, 'nobody resumes the one with the other');
+    assert.deepEqual(told().map(([sha256]) => sha256).sort(), [job.sha256, anew.sha256].sort());
+  } finally {
+    asTenant('north', `delete from charging.session where transaction_id = ${3 * ROWS}`);
+  }
+});
+
+test('how many rows there will be is counted beside, without the tables of columns alone', async () => {
+  const lock = spawn('psql', ['-X', '-q', '-d', busbar.info.database], { stdio: ['pipe', 'ignore', 'inherit'] });
+  const closed = once(lock, 'close');
+  lock.stdin.write('begin; lock table charging.location in access exclusive mode;\n');
+  try {
+    await until('the lock', () => busbar.sql("select 1 from pg_locks where relation = 'charging.location'::regclass and mode = 'AccessExclusiveLock' and granted").length === 1);
+    const { body } = await busbar.api('north', 'POST', '/v1/exports', { columns: [{ name: 'id' }, { name: 'location_city' }] });
+    const progress = await until('the count', async () => {
+      const answer = (await busbar.api('north', 'GET', `/v1/exports/${body.id}`)).body;
+      assert.ok(['queued', 'running'].includes(answer.state), answer.error);
+      return answer.progress.total > 0 && answer.progress;
+    });
+    assert.deepEqual([progress.done, progress.total, progress.seconds_left], [0, ROWS, undefined]);
+    lock.stdin.end('rollback;\n');
+    await closed;
+    assert.equal((await ended('north', body.id)).rows, ROWS);
+  } finally {
+    lock.stdin.end();
+    await closed;
+  }
+});
+
 test('progress is told as it is made', async () => {
   const { body } = await busbar.api('north', 'POST', '/v1/exports', {});
   const answer = await fetch(`${busbar.base('north')}/v1/exports/${body.id}/live`, { headers: { authorization: `Bearer ${busbar.keys.north}` } });
@@ -312,6 +396,18 @@ test('too many at once are refused, and another tenant is not kept waiting', asy
   const { job } = await exportFile(busbar, 'south', { format: 'csv' });
   assert.equal(job.rows, 3);
   for (const answer of answers) if (answer.status === 202) await busbar.api('north', 'DELETE', `/v1/exports/${answer.body.id}`);
+});
+
+test('what is due by a schedule keeps nobody from exporting', async () => {
+  asTenant('north', `insert into core.job (tenant_id, id, type, params, not_before) select 'north', gen_random_uuid(), 'export.file',
+    '{"dataset":"sessions","format":"csv","time_zone":"UTC","language":"en","scheduled":true}', now() + interval '1 day' from generate_series(1, 150)`);
+  try {
+    const { job } = await exportFile(busbar, 'north', { format: 'csv', to: '2026-01-01T00:02:00Z' });
+    assert.equal(job.state, 'succeeded');
+    assert.deepEqual(busbar.sql("select distinct params->>'scheduled' from core.job where tenant_id = 'north' and params->>'report' = 'last-month'"), [['true']]);
+  } finally {
+    asTenant('north', "delete from core.job where not_before > now() + interval '1 hour'");
+  }
 });
 
 test('two nodes make a report that is due once', async () => {

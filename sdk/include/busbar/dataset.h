@@ -43,7 +43,7 @@ struct bb_data_column {
         const char *sql;    /* "s.energy_wh" */
         int32_t kind;       /* BB_DATA_… */
         int32_t width;      /* in characters */
-        int32_t is_default; /* there when nobody chooses */
+        int32_t is_default; /* there when nobody chooses; a join's for who has its permission alone */
         int32_t no_sum;     /* durations, energies and money are summed by month otherwise: a price per kWh is not */
         const char *const *values; /* BB_DATA_ENUM: the names, ended by NULL */
         const char *about;         /* a sentence, or NULL */
@@ -72,8 +72,9 @@ struct bb_data_set {
         uint64_t room[4];
 };
 
-/* More columns and filters for a set, one's own or somebody else's. Joined when one of them is used, at most one row to
- * each of the set's. Aliases are all of one statement: begin yours with your plugin's name, unless the set is yours. */
+/* More columns and filters for a set, one's own or somebody else's. Joined when one of them is used, "left join" with
+ * at most one row to each of the set's: rows are counted without it. Aliases are all of one statement: begin yours with
+ * your plugin's name, unless the set is yours. */
 struct bb_data_join {
         const char *set;        /* "sessions" */
         const char *join;       /* "left join billing.cdr p on p.tenant_id = s.tenant_id and …" */
