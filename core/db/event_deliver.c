@@ -254,7 +254,7 @@ static BB_AWAIT bb_err handle_event(struct round *r, int *ret_stop)
                 r->done++;
                 return time_mono_ms() - r->written_ms > ADVANCE_MS ? advance(r) : BB_OK;
         }
-        if (e.attempt >= pool.config.event_attempts) {
+        if (result == BB_E_INVALID || e.attempt >= pool.config.event_attempts) {
                 tell(r->sub, &e, result, 1);
                 return put_aside(r, &e, result);
         }

@@ -181,10 +181,13 @@ BB_AWAIT bb_err follow_cdr(const struct bb_event *event, void *state)
 {
         struct cdr_facts c;
         struct bb_fault fault;
+        bb_err err;
 
         TRY(bb_shape_decode_text(&CdrCreatedFacts, event->payload, &c, &fault));
         TRY(take_rules_late(c.session_id, event->at_ms, state));
-        return cdr_settle(c.cdr_id, c.session_id);
+        err = cdr_settle(c.cdr_id, c.session_id);
+        /* An amount beyond all range will be no other the next time, and limits of other sessions wait behind it. */
+        return err == BB_E_LIMIT ? BB_E_INVALID : err;
 }
 
 struct expired {

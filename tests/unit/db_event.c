@@ -39,6 +39,8 @@ static bb_err handle_a(const struct bb_event *e, void *state)
                 under_way--;
                 TRY(err);
         }
+        if (bb_str_is(e->key, "never"))
+                return BB_E_INVALID;
         if (!bb_str_is(e->key, "bad"))
                 return BB_OK;
         if (bad_id[0] != '\0')
@@ -261,6 +263,16 @@ static void dead_letters_are_put_aside_and_replayed(void **state)
         in_task(&nord, do_replay, &absent);
 }
 
+static void what_will_never_do_is_put_aside_at_once(void **state)
+{
+        (void)state;
+        emit(&nord, "session.started", "never");
+        emit(&nord, "session.started", "next");
+        wait_count(&seen_a, 2);
+        assert_string_equal(seen_a.text, "never next ");
+        assert_int_equal(admin_number("select attempts from core.dead_letter where key = 'never'"), 1);
+}
+
 static void stopping_gives_the_lease_back(void **state)
 {
         (void)state;
@@ -465,6 +477,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(late_commits_are_not_lost, start, stop),
                 cmocka_unit_test_setup_teardown(a_failing_event_holds_its_successors_back, start, stop),
                 cmocka_unit_test_setup_teardown(dead_letters_are_put_aside_and_replayed, start, stop),
+                cmocka_unit_test_setup_teardown(what_will_never_do_is_put_aside_at_once, start, stop),
                 cmocka_unit_test_setup_teardown(stopping_gives_the_lease_back, start, stop),
                 cmocka_unit_test_setup_teardown(stopping_cancels_a_handler, start, stop),
                 cmocka_unit_test_setup_teardown(another_nodes_lease_is_respected, start, stop),

@@ -219,7 +219,7 @@ struct bb_db_ops {
         struct bb_stmt (*event_stmt)(bb_str topic, bb_str key, bb_str payload_json);
         /* In load(): `handle` runs in a task per event of every tenant that has the plugin. topic may end in ".*".
          * An error is retried with growing delay, ten times, then the event goes to the dead letters, and the next
-         * follows. */
+         * follows; BB_E_INVALID says that trying again is of no use: it goes there at once. */
         bb_err (*subscribe)(bb_plugin_ref *who, const char *topic,
                             bb_err (*handle)(const struct bb_event *, void *tenant_state));
 
