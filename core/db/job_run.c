@@ -103,11 +103,13 @@ static struct outcome judge(const bb_job *job, bb_err err, bb_str result, bb_str
         return (struct outcome){.state = BB_JOB_FAILED, .error = error};
 }
 
+/* One that was cancelled meanwhile does not wait for another run. */
 static BB_AWAIT bb_err write_end(const bb_job *job, const struct outcome *o)
 {
         return bb_db_query(NULL,
-                           "update core.job set state = $2, result = $3, error = $4, owner = null,"
-                           " lease_until = '-infinity', ended_at = case when $2 > 1 then now() end,"
+                           "update core.job set state = case when $2 = 0 and cancel then 4 else $2 end, result = $3,"
+                           " error = $4, owner = null, lease_until = '-infinity',"
+                           " ended_at = case when $2 > 1 or cancel then now() end,"
                            " done = case when $2 = 2 and total > 0 then total else done end,"
                            " not_before = case when $2 = 0 then now() + interval '5 seconds' else not_before end"
                            " where id = $1 and owner = $5 and state = 1",
@@ -391,7 +393,8 @@ void jobs_stop(struct work *w)
 BB_AWAIT bb_err jobs_release(void)
 {
         return bb_db_query(NULL,
-                           "update core.job set state = 0, owner = null, lease_until = '-infinity',"
+                           "update core.job set state = case when cancel then 4 else 0 end, owner = null,"
+                           " ended_at = case when cancel then now() end, lease_until = '-infinity',"
                            " attempts = greatest(0, attempts - 1) where state = 1 and owner = $1",
                            BB_CTEXT(work_owner));
 }

@@ -450,6 +450,22 @@ static void stopping_puts_jobs_back(void **state)
         assert_int_equal(i.attempts, 1); /* the interruption was ours */
 }
 
+static void stopping_ends_what_was_cancelled(void **state)
+{
+        struct create job = create(&nord, "gate", NULL);
+        char *ended;
+
+        (void)state;
+        while (running == 0)
+                loop_turn(50);
+        admin_do("update core.job set cancel = true"); /* by another node: ours does not know yet */
+        in_task(&nord, do_stop, &nord);
+        assert_int_equal(info(&nord, job.id).state, BB_JOB_CANCELED);
+        ended = as_admin("select ended_at is not null from core.job");
+        assert_string_equal(ended, "t");
+        free(ended);
+}
+
 static void do_audit(void *arg)
 {
         bb_rows *rows = NULL;
@@ -571,6 +587,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(lists_are_paged, start, stop),
                 cmocka_unit_test_setup_teardown(a_crash_runs_it_again, start, stop),
                 cmocka_unit_test_setup_teardown(stopping_puts_jobs_back, start, stop),
+                cmocka_unit_test_setup_teardown(stopping_ends_what_was_cancelled, start, stop),
                 cmocka_unit_test(the_audit_log_only_grows),
                 cmocka_unit_test(idempotency_keys),
         };
