@@ -236,8 +236,8 @@ static BB_AWAIT bb_err copy_rows(struct running *r, const struct plan *plan)
                                      .arg = r};
         bb_err err = copy_in_turn(r, &copy), closed;
 
-        if (err == BB_E_IO && r->disk_error == 0)
-                fault(r, "The rows could not be written: %s.", r->ops->fault(r->writer));
+        if (err == BB_E_IO && r->disk_error == 0 && r->ops->fault(r->writer) != NULL)
+                fault(r, "The rows could not be written. %s", r->ops->fault(r->writer));
         /* The pool of threads may be full for a moment. */
         while (err == BB_OK && (closed = bb_worker_run(close_on_thread, r)) < 0)
                 err = closed == BB_E_BUSY ? bb_sleep(50) : closed;
@@ -373,6 +373,8 @@ static BB_AWAIT bb_err keep(struct running *r, const struct export_order *order,
         bb_crypto_->hash_end(r->hash, digest);
         made.sha256 = bb_hex((bb_str){.ptr = (const char *)digest, .len = sizeof(digest)});
         if (rename(part, whole) < 0) {
+                if (errno == ENOENT) /* taken away by who cancelled it, or by another node that was given the job */
+                        return BB_E_CANCELED;
                 r->disk_error = errno;
                 return BB_E_IO;
         }
@@ -425,7 +427,8 @@ static BB_AWAIT bb_err make(struct running *r)
         if (err == BB_OK)
                 return BB_OK;
         (void)unlink(part.ptr);
-        (void)unlink(whole.ptr);
+        if (err != BB_E_UNAVAILABLE) /* it may have been told of: the next attempt knows */
+                (void)unlink(whole.ptr);
         explain(r, err);
         tell_failure(r, &order, err);
         return err;
@@ -472,6 +475,15 @@ static int64_t total_beside(const struct running *r, int64_t done)
         return r->total == 0 || r->total > done ? r->total : done;
 }
 
+static BB_AWAIT bb_err tell_end(bb_job *job, const struct running *r)
+{
+        int64_t rows = rows_written(r);
+
+        if (r->err == BB_OK)
+                return bb_job_progress(job, r->totals.rows, r->totals.rows);
+        return bb_job_progress(job, rows, total_beside(r, rows));
+}
+
 static BB_AWAIT bb_err follow(bb_job *job, struct running *r, bb_task_id task)
 {
         enum { LOOK_MS = 250 };
@@ -492,9 +504,9 @@ static BB_AWAIT bb_err follow(bb_job *job, struct running *r, bb_task_id task)
                         bb_task_cancel(task);
                 }
         }
-        /* Who cancelled it when it was nearly done wants no file either. */
-        if (!stopped && r->err == BB_OK)
-                stopped = bb_job_progress(job, r->totals.rows, r->totals.rows) == BB_E_CANCELED;
+        /* Who cancelled it when it was nearly done wants no file either, and to hear of no failure. */
+        if (!stopped)
+                stopped = tell_end(job, r) == BB_E_CANCELED;
         if (stopped)
                 files_remove(r->state->tenant, bb_cstr(r->id), 0);
         return stopped ? BB_E_CANCELED : r->err;

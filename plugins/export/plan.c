@@ -11,6 +11,18 @@ void remark(struct remarks *remarks, bb_str pointer, bb_str text)
                 remarks->items[remarks->count++] = (struct remark){.pointer = pointer, .text = text};
 }
 
+void check_title(bb_str title, bb_str pointer, struct remarks *remarks)
+{
+        static const char none[] = "\xEF\xBF\xBE", none_either[] = "\xEF\xBF\xBF"; /* U+FFFE, U+FFFF */
+        int32_t odd = title.len > 0 && (memmem(title.ptr, title.len, none, 3) != NULL ||
+                                        memmem(title.ptr, title.len, none_either, 3) != NULL);
+
+        for (size_t i = 0; i < title.len; i++)
+                odd |= (unsigned char)title.ptr[i] < ' ';
+        if (odd)
+                remark(remarks, pointer, BB_STR("must have no control characters"));
+}
+
 /* --- columns --- */
 
 static const struct bb_data_column *column_named(const struct data_view *view, bb_str name, ptrdiff_t *ret_join)
@@ -87,6 +99,7 @@ static void choose_columns(struct plan *plan, const struct choice *choice, struc
                 ptrdiff_t join;
                 const struct bb_data_column *c = column_named(&plan->view, chosen->name, &join);
 
+                check_title(chosen->title, bb_print("/columns/%zu/title", i), remarks);
                 if (c == NULL)
                         remark(remarks, pointer, bb_print("\"%s\" has no such column", plan->view.set->name));
                 else if (is_twice(choice, i))

@@ -28,7 +28,8 @@ static bb_err read_due(const struct export_state *state, const bb_rows *rows, st
         return BB_OK;
 }
 
-static bb_err order_for(const struct export_state *state, const struct due *due, struct export_order *ret)
+/* One that does not fit any more, since a plugin is gone, is ordered all the same: its export says what is wrong. */
+static void order_for(const struct export_state *state, const struct due *due, struct export_order *ret)
 {
         struct remarks remarks = {.count = 0};
         struct choice choice = {.dataset = due->terms.dataset};
@@ -37,16 +38,11 @@ static bb_err order_for(const struct export_state *state, const struct due *due,
         choice_of(&due->terms.columns, due->terms.filters, &choice, &remarks);
         choice_add(&choice, BB_STR("from"), bb_json_new_str(bb_time_text(due->from_ms)), BB_STR("/filters/from"));
         choice_add(&choice, BB_STR("to"), bb_json_new_str(bb_time_text(due->to_ms)), BB_STR("/filters/to"));
-        if (plan_make(state->tenant, &choice, &plan, &remarks) == BB_OK)
-                order_of(state->tenant, &due->terms, &choice, &plan, ret, &remarks);
-        if (remarks.count > 0) {
-                bb_log(BB_WARN, "export.schedule", "a scheduled report cannot be made any more",
-                       bb_kv_str("report", due->terms.id), bb_kv_str("path", remarks.items[0].pointer),
-                       bb_kv_str("fault", remarks.items[0].text));
-                return BB_E_INVALID;
-        }
+        (void)plan_make(state->tenant, &choice, &plan, &remarks);
+        plan.from_ms = due->from_ms;
+        plan.to_ms = due->to_ms;
+        order_of(state->tenant, &due->terms, &choice, &plan, ret, &remarks);
         order_scheduled(ret, due->terms.id);
-        return BB_OK;
 }
 
 static struct bb_stmt next_stmt(const struct bb_param params[3])
@@ -72,21 +68,20 @@ static BB_AWAIT bb_err run_one(const struct export_state *state, const bb_rows *
         }
         const struct bb_param next[] = {BB_TEXT(due.terms.id), BB_TIME(due.terms.next_ms), BB_TIME(due.next_ms)};
 
-        err = order_for(state, &due, &order);
-        if (err == BB_OK) {
-                const struct bb_stmt stmts[] = {
-                        {.sql = "insert into export.report_run (report_id, period_from, period_to, export_id)"
-                                " values ($1, $2, $3, $4) on conflict do nothing",
-                         .params = (const struct bb_param[]){BB_TEXT(due.terms.id), BB_TIME(due.from_ms),
-                                                             BB_TIME(due.to_ms), BB_UUID(id)},
-                         .param_count = 4,
-                         .flags = BB_STMT_MUST_HIT},
-                        next_stmt(next),
-                        bb_job_stmt(EXPORT_JOB, id, bb_shape_encode_text(&ExportOrder, &order)),
-                        bb_audit_stmt(bb_print("report:%.*s", BB_FMT(due.terms.id)), "export.create", id, BB_NONE),
-                };
-                err = bb_db_run(stmts, BB_COUNT(stmts), NULL);
-        }
+        order_for(state, &due, &order);
+        const struct bb_stmt stmts[] = {
+                {.sql = "insert into export.report_run (report_id, period_from, period_to, export_id)"
+                        " values ($1, $2, $3, $4) on conflict do nothing",
+                 .params = (const struct bb_param[]){BB_TEXT(due.terms.id), BB_TIME(due.from_ms), BB_TIME(due.to_ms),
+                                                     BB_UUID(id)},
+                 .param_count = 4,
+                 .flags = BB_STMT_MUST_HIT},
+                next_stmt(next),
+                bb_job_stmt(EXPORT_JOB, id, bb_shape_encode_text(&ExportOrder, &order)),
+                bb_audit_stmt(bb_print("report:%.*s", BB_FMT(due.terms.id)), "export.create", id, BB_NONE),
+        };
+
+        err = bb_db_run(stmts, BB_COUNT(stmts), NULL);
         if (err != BB_E_NOT_FOUND && err != BB_E_INVALID)
                 return err;
         /* This period was made before, or cannot be: the next one is to come. */

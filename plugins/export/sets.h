@@ -54,6 +54,8 @@ struct remarks {
         size_t count;
 };
 void remark(struct remarks *, bb_str pointer, bb_str text);
+/* Remarks upon a title that XML cannot carry; BB_NONE is none. */
+void check_title(bb_str title, bb_str pointer, struct remarks *);
 
 /* A choice as a statement; in the task's memory. */
 struct plan {

@@ -29,7 +29,7 @@ int32_t table_is_whole(const struct table_state *) BB_HIDDEN;
 int table_pass(void *arg, const void *data, size_t len) BB_HIDDEN;
 
 /* "Started (Europe/Berlin)" */
-enum { TITLE_CHARS = 160 };
+enum { TITLE_CHARS = 512 /* bytes: of 100 characters, and a zone */ };
 void table_title(const struct table_spec *, const struct table_column *, char ret[TITLE_CHARS]) BB_HIDDEN;
 /* The word for a value; NULL when there is none. */
 const char *table_enum(const struct table_column *, int64_t value) BB_HIDDEN;

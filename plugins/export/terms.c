@@ -134,7 +134,7 @@ void order_of(const bb_tenant *tenant, const struct terms *terms, const struct c
         *ret = (struct export_order){
                 .report = BB_NONE,
                 .title = terms->title,
-                .dataset = bb_cstr(plan->view.set->name),
+                .dataset = choice->dataset,
                 .columns = columns_of(&terms->columns, plan),
                 .filters = filters_json(choice),
                 .format = terms->format,
@@ -145,6 +145,7 @@ void order_of(const bb_tenant *tenant, const struct terms *terms, const struct c
                 .present = 1u << O_FORMAT};
         ret->present |= plan->from_ms != 0 ? 1u << O_FROM : 0;
         ret->present |= plan->to_ms != 0 ? 1u << O_TO : 0;
+        check_title(ret->title, BB_STR("/title"), remarks);
         if (bb_zone_open(ret->time_zone, &zone) < 0)
                 remark(remarks, BB_STR("/time_zone"), BB_STR("must be the IANA name of a time zone: Europe/Berlin"));
 }

@@ -81,6 +81,11 @@ test('a report has the columns that were chosen, in their order and by their nam
   const english = await exportFile(busbar, 'north', { report: 'monthly', language: 'en', time_zone: 'UTC', filters: { from: '2026-01-01T00:10:00Z' } });
   assert.match(english.bytes.toString(), /\r\n"Ünal & Söhne",1\.514,2026-01-01 00:14:00,"BIG"\r\n/);
 
+  const long = '\u{20000}'.repeat(100); // as long as it may be, in the most bytes
+  const titled = { ...report, format: 'xlsx', title: long, columns: [{ name: 'started_at', title: long }] };
+  const { sheets } = readWorkbook((await exportFile(busbar, 'north', titled)).bytes);
+  assert.equal(sheets.Sessions[0][0].v, `${long} (Europe/Berlin)`);
+
   const { body, headers: got } = await busbar.api('north', 'GET', '/v1/reports/monthly');
   assert.deepEqual({ title: body.title, columns: body.columns, filters: body.filters }, { title: report.title, columns: report.columns, filters: report.filters });
   assert.equal((await busbar.api('north', 'PUT', '/v1/reports/monthly', report, { 'if-match': '"v7"' })).status, 412);
@@ -100,6 +105,8 @@ test('what is wrong is said where it is', async () => {
   assert.deepEqual(await post({ filters: { from: '2026-01-02T00:00:00Z', to: '2026-01-01T00:00:00Z' } }), ['/filters/to']);
   assert.deepEqual(await post({ station: "x' or '1'='1\u0001" }), ['/station']);
   assert.deepEqual(await post({ filters: [] }), ['/filters']);
+  assert.deepEqual(await post({ columns: [{ name: 'id', title: 'b\uffff' }] }), ['/columns/0/title']);
+  assert.deepEqual(await post({ title: 'a\u0001' }), ['/title']);
   assert.deepEqual(await post({ time_zone: 'Europe/Atlantis' }), ['/time_zone']);
   assert.deepEqual(await post({ dataset: 'samples', filters: { session: 'x' } }), ['/filters/session']);
   const put = async (body) => pointers(await busbar.api('north', 'PUT', '/v1/reports/r', { dataset: 'sessions', ...body }));
@@ -396,6 +403,17 @@ test('too many at once are refused, and another tenant is not kept waiting', asy
   const { job } = await exportFile(busbar, 'south', { format: 'csv' });
   assert.equal(job.rows, 3);
   for (const answer of answers) if (answer.status === 202) await busbar.api('north', 'DELETE', `/v1/exports/${answer.body.id}`);
+});
+
+test('a scheduled report that does not fit any more says so', async () => {
+  await busbar.api('north', 'PUT', '/v1/reports/unfit', { dataset: 'sessions', format: 'csv', columns: [{ name: 'id' }, { name: 'gross' }], schedule: { every: 'day' } });
+  asTenant('north', "update export.report set document = replace(document, 'gross', 'brutto'), next_at = date_trunc('day', now()) where report_id = 'unfit'");
+  const made = await until('the export', async () => (await busbar.api('north', 'GET', '/v1/exports?limit=50')).body.items.find((item) => item.report === 'unfit'), 30000);
+  const job = await ended('north', made.id);
+  assert.deepEqual([job.state, job.error], ['failed', '/columns/1/name: "sessions" has no such column']);
+  assert.equal(busbar.sql(`select payload->>'report_id' from core.event where topic = 'export.failed' and key = '${job.id}'`)[0][0], 'unfit');
+  assert.ok(job.from && job.to);
+  assert.equal((await busbar.api('north', 'DELETE', '/v1/reports/unfit')).status, 204);
 });
 
 test('what is due by a schedule keeps nobody from exporting', async () => {
