@@ -98,45 +98,48 @@ static const struct bb_data_set sets[] = {
 
 /* --- beside sessions and the domain's CDRs --- */
 
-/* All CDRs of the session together: a credit takes its CDR out of the sum, a replacement stands for it. */
+/* All CDRs of the session together: a credit takes its CDR out of the sum, a replacement stands for it. Its terms are
+ * those with which it began, which its first CDR has as well: a session without one is looked up. */
+#define TERM(name)                                                                                                     \
+        "case when billing_p.tariff_id is not null then billing_p." name " else (select t." name                       \
+        " from billing.session t where t.tenant_id = billing_p.tenant_id and t.session_id = billing_p.session_id) end"
 static const struct bb_data_column price_columns[] = {
         COLUMN("net", "Net", BB_DATA_MONEY, 12, "billing_p.net_e4", USUAL),
         COLUMN("vat", "VAT", BB_DATA_MONEY, 12, "billing_p.vat_e4", USUAL),
         COLUMN("gross", "Gross", BB_DATA_MONEY, 12, "billing_p.gross_e4", USUAL),
         COLUMN("currency", "Currency", BB_DATA_TEXT, 9, "billing_p.currency", USUAL),
-};
-static const struct bb_data_column terms_columns[] = {
-        COLUMN("tariff_id", "Tariff", BB_DATA_TEXT, 18, "billing_s.tariff_id", USUAL),
-        COLUMN("tariff_version", "Version of the tariff", BB_DATA_INT, 10, "billing_s.tariff_version"),
-        COLUMN("contract_id", "Contract", BB_DATA_TEXT, 18, "billing_s.contract_id", USUAL),
+        COLUMN("tariff_id", "Tariff", BB_DATA_TEXT, 18, TERM("tariff_id"), USUAL),
+        COLUMN("tariff_version", "Version of the tariff", BB_DATA_INT, 10, TERM("tariff_version")),
+        COLUMN("contract_id", "Contract", BB_DATA_TEXT, 18, TERM("contract_id"), USUAL),
 };
 static const struct bb_data_filter terms_filters[] = {
         FILTER("tariff", BB_T_STR, "billing_s.tariff_id = $?"),
         FILTER("contract", BB_T_STR, "billing_s.contract_id = $?"),
 };
 
+/* Row by row, so that rows come in the set's order without being sorted, and a day costs no more than its sessions. */
 #define PRICE_OF(alias)                                                                                                \
-        "left join lateral (select sum(x.net_e4)::bigint as net_e4, sum(x.vat_e4)::bigint as vat_e4,"                  \
-        " sum(x.gross_e4)::bigint as gross_e4, max(x.currency) as currency from billing.cdr x"                         \
+        "left join lateral (select " alias ".tenant_id, " alias ".session_id, sum(x.net_e4)::bigint as net_e4,"        \
+        " sum(x.vat_e4)::bigint as vat_e4, sum(x.gross_e4)::bigint as gross_e4, max(x.currency) as currency,"          \
+        " max(x.tariff_id) filter (where x.kind = 0) as tariff_id,"                                                    \
+        " max(x.tariff_version) filter (where x.kind = 0) as tariff_version,"                                          \
+        " max(x.contract_id) filter (where x.kind = 0) as contract_id from billing.cdr x"                              \
         " where x.tenant_id = " alias ".tenant_id and x.session_id = " alias ".session_id) billing_p on true"
 #define TERMS_OF(alias)                                                                                                \
         "left join billing.session billing_s on billing_s.tenant_id = " alias                                          \
         ".tenant_id and billing_s.session_id = " alias ".session_id"
+#define JOIN(set_, alias)                                                                                              \
+        {.set = (set_),                                                                                                \
+         .join = PRICE_OF(alias),                                                                                      \
+         .permission = "prices:read",                                                                                  \
+         .columns = price_columns,                                                                                     \
+         .column_count = BB_COUNT(price_columns)},                                                                     \
+        {                                                                                                              \
+                .set = (set_), .join = TERMS_OF(alias), .permission = "prices:read", .filters = terms_filters,         \
+                .filter_count = BB_COUNT(terms_filters)                                                                \
+        }
 
-static const struct bb_data_join joins[] = {
-        {.set = "sessions",
-         .join = PRICE_OF("s"),
-         .permission = "prices:read",
-         .columns = price_columns,
-         .column_count = BB_COUNT(price_columns)},
-        {.set = "sessions", .join = TERMS_OF("s"), .permission = "prices:read", TABLES(terms_columns, terms_filters)},
-        {.set = "cdrs",
-         .join = PRICE_OF("c"),
-         .permission = "prices:read",
-         .columns = price_columns,
-         .column_count = BB_COUNT(price_columns)},
-        {.set = "cdrs", .join = TERMS_OF("c"), .permission = "prices:read", TABLES(terms_columns, terms_filters)},
-};
+static const struct bb_data_join joins[] = {JOIN("sessions", "s"), JOIN("cdrs", "c")};
 
 const struct bb_dataset_ops billing_datasets = {.size = sizeof(billing_datasets),
                                                 .sets = sets,
