@@ -135,6 +135,8 @@ struct found {
         struct made made; /* once it succeeded */
 };
 BB_AWAIT bb_err export_find(bb_str id, struct found *ret);
+/* How many wait to be made, of those that were scheduled or of those that somebody asked for; it counts to `most`. */
+BB_AWAIT bb_err exports_waiting(int32_t scheduled, int64_t most, int64_t *ret);
 bb_json *export_json(bb_request *, const struct found *, int32_t with_url);
 BB_AWAIT bb_err exports_create(bb_request *, bb_response *);
 BB_AWAIT bb_err exports_list(bb_request *, bb_response *);

@@ -240,37 +240,46 @@ bb_json *export_json(bb_request *req, const struct found *f, int32_t with_url)
 
 /* --- routes --- */
 
-/* Of what somebody asked for: a report that is due waits without limit. */
-static bb_err count_waiting(const struct bb_job_info *jobs, size_t count, int64_t *waiting)
+static bb_err count_waiting(const struct bb_job_info *jobs, size_t count, int32_t scheduled, int64_t *ret_any,
+                            int64_t *ret_waiting)
 {
+        *ret_any = 0;
         for (size_t i = 0; i < count; i++) {
                 struct found f = {.job = jobs[i]};
 
                 if (f.job.state != BB_JOB_QUEUED)
                         continue;
                 TRY(read_job(&f));
-                *waiting += !f.order.scheduled;
+                *ret_any += 1;
+                *ret_waiting += f.order.scheduled == scheduled;
         }
         return BB_OK;
 }
 
 /* The oldest run first, so those that wait are the newest; a page without any is the end of them. */
-static BB_AWAIT bb_err check_queue(const struct export_state *state, bb_response *res)
+BB_AWAIT bb_err exports_waiting(int32_t scheduled, int64_t most, int64_t *ret)
 {
         enum { PAGE = 100 };
-        int64_t waiting = 0, queued = 1;
         struct bb_job_info *jobs;
         bb_str before = BB_NONE;
         size_t count = PAGE;
+        int64_t any = 1;
 
-        while (count == PAGE && queued > 0 && waiting < state->config->max_waiting) {
+        for (*ret = 0; count == PAGE && any > 0 && *ret < most; before = jobs[count - 1].id) {
                 TRY(bb_job_list(EXPORT_JOB, before, PAGE, &jobs, &count));
-                TRY(count_waiting(jobs, count, &waiting));
-                queued = 0;
-                for (size_t i = 0; i < count; i++)
-                        queued += jobs[i].state == BB_JOB_QUEUED;
-                before = count > 0 ? jobs[count - 1].id : BB_NONE;
+                TRY(count_waiting(jobs, count, scheduled, &any, ret));
+                if (count == 0)
+                        break;
         }
+        return BB_OK;
+}
+
+/* A report that is due waits without limit (scheduled.c sees to it that there are few). */
+static BB_AWAIT bb_err check_queue(const struct export_state *state, bb_response *res)
+{
+        int64_t waiting;
+
+        TRY(exports_waiting(0, state->config->max_waiting, &waiting));
         if (waiting < state->config->max_waiting)
                 return BB_OK;
         bb_response_header(res, "Retry-After", BB_STR("30"));

@@ -5,7 +5,8 @@
  */
 #include "export.h"
 
-enum { MOST_RUNS = 50 /* in one tick */ };
+/* As many as wait at once: who asks for an export meanwhile does not wait for months that were missed. */
+enum { MOST_WAITING = 20 };
 
 struct due {
         struct terms terms;
@@ -90,19 +91,30 @@ static BB_AWAIT bb_err run_one(const struct export_state *state, const bb_rows *
         return bb_db_run(&skip, 1, NULL);
 }
 
+/* The oldest waits for the longest; the row that is due, or none when enough wait already. */
+static BB_AWAIT bb_err next_due(int64_t *waiting, bb_rows **ret)
+{
+        TRY(bb_db_query(ret, "select " REPORT_COLUMNS " from export.report r where r.next_at <= now()"
+                             " order by r.next_at limit 1"));
+        if (bb_rows_count(*ret) == 0)
+                return BB_E_NOT_FOUND;
+        if (*waiting < 0)
+                TRY(exports_waiting(1, MOST_WAITING, waiting));
+        return (*waiting)++ < MOST_WAITING ? BB_OK : BB_E_NOT_FOUND;
+}
+
 void scheduled_tick(void *arg)
 {
         const struct export_state *state = arg;
-        bb_err err = BB_OK;
+        int64_t waiting = -1;
         bb_rows *rows;
+        bb_err err;
 
-        for (int32_t i = 0; i < MOST_RUNS && err == BB_OK; i++) {
-                err = bb_db_query(&rows, "select " REPORT_COLUMNS " from export.report r where r.next_at <= now()"
-                                         " order by r.next_at limit 1");
-                if (err < 0 || bb_rows_count(rows) == 0)
-                        break;
-                err = run_one(state, rows);
-        }
-        if (err < 0 && err != BB_E_CANCELED && err != BB_E_UNAVAILABLE)
+        do {
+                err = next_due(&waiting, &rows);
+                if (err == BB_OK)
+                        err = run_one(state, rows);
+        } while (err == BB_OK);
+        if (err != BB_E_NOT_FOUND && err != BB_E_CANCELED && err != BB_E_UNAVAILABLE)
                 bb_log(BB_WARN, "export.schedule", "scheduled reports could not be begun", bb_kv_err(err));
 }

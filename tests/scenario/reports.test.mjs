@@ -168,11 +168,16 @@ test('prices are those of all CDRs of a session together', async () => {
     values ('north', gen_random_uuid(), '${session}', 'T', 1, 'EUR', 1, '{"account":{"lines":[{"kind":"energy","energy_kwh":1.5,"price":0.39,"amount":{"excl_vat":${net / 10000},"vat":0.1,"incl_vat":1.1}}]}}',
       ${kind}, ${credit ? "(select cdr_id from billing.cdr where kind = 0 limit 1)" : 'null'}, 'CARD1', 'BIG', 1, now(), now(), 1500000, 60000, 0, 0, ${net}, ${net / 10}, ${net * 1.1}, '{}')`;
   asTenant('north', [cdr(0, 20000), cdr(1, -20000, true), cdr(2, 12340, true)].join(';'));
-  const columns = ['transaction_id', 'net', 'vat', 'gross', 'currency'].map((name) => ({ name }));
+  // One that has no CDR yet has its terms all the same.
+  asTenant('north', `set local session_replication_role = replica; insert into billing.session (tenant_id, session_id, tariff_id, tariff_version, time_zone, contract_id, contract_version)
+    select tenant_id, session_id, 'U', 2, 'UTC', 'C', 1 from charging.session where transaction_id = 2`);
+  const columns = ['transaction_id', 'net', 'vat', 'gross', 'currency', 'tariff_id', 'tariff_version', 'contract_id'].map((name) => ({ name }));
   const { bytes } = await exportFile(busbar, 'north', { columns, to: '2026-01-01T00:03:00Z' });
   const [, first, second] = readWorkbook(bytes).sheets.Sessions;
-  assert.deepEqual(first.map((cell) => cell.v), [1, 1.234, 0.1234, 1.3574, 'EUR']);
-  assert.deepEqual(second.map((cell) => cell.v).filter((value) => value !== null), [2]);
+  assert.deepEqual(first.map((cell) => cell.v), [1, 1.234, 0.1234, 1.3574, 'EUR', 'T', 1, null]);
+  assert.deepEqual(second.map((cell) => cell.v), [2, null, null, null, null, 'U', 2, 'C']);
+  const chosen = await exportFile(busbar, 'north', { columns, format: 'ndjson', filters: { tariff: 'U', contract: 'C' } });
+  assert.deepEqual(ndjson(chosen.bytes).map((row) => row.transaction_id), [2]);
   const lines = ndjson((await exportFile(busbar, 'north', { dataset: 'cdr_lines', format: 'ndjson', columns: ['kind', 'line', 'energy_kwh', 'price', 'net'].map((name) => ({ name })) })).bytes);
   assert.deepEqual(lines.map((line) => [line.kind, Number(line.net)]).sort(), [['credit', -2], ['replacement', 1.234], ['session', 2]]);
   assert.deepEqual([Number(lines[0].energy_kwh), Number(lines[0].price)], [1.5, 0.39]);
@@ -417,15 +422,21 @@ test('a scheduled report that does not fit any more says so', async () => {
 });
 
 test('what is due by a schedule keeps nobody from exporting', async () => {
+  await busbar.api('north', 'PUT', '/v1/reports/later', { dataset: 'stations', format: 'csv', schedule: { every: 'day' } });
   asTenant('north', `insert into core.job (tenant_id, id, type, params, not_before) select 'north', gen_random_uuid(), 'export.file',
     '{"dataset":"sessions","format":"csv","time_zone":"UTC","language":"en","scheduled":true}', now() + interval '1 day' from generate_series(1, 150)`);
   try {
     const { job } = await exportFile(busbar, 'north', { format: 'csv', to: '2026-01-01T00:02:00Z' });
     assert.equal(job.state, 'succeeded');
+    // Of reports that are due, few wait at a time.
+    asTenant('north', "update export.report set next_at = date_trunc('day', now()) where report_id = 'later'");
+    await sleep(11000);
+    assert.deepEqual(busbar.sql("select 1 from core.job where params->>'report' = 'later'"), []);
     assert.deepEqual(busbar.sql("select distinct params->>'scheduled' from core.job where tenant_id = 'north' and params->>'report' = 'last-month'"), [['true']]);
   } finally {
     asTenant('north', "delete from core.job where not_before > now() + interval '1 hour'");
   }
+  await until('it to be made', async () => (await busbar.api('north', 'GET', '/v1/exports?limit=50')).body.items.some((item) => item.report === 'later'), 30000);
 });
 
 test('two nodes make a report that is due once', async () => {
