@@ -3,12 +3,13 @@
 // Exports of many rows: further sheets where one is full, each row once, sums as in the database, three tenants who export at
 // once get on alike, and a worker that is killed in the middle leaves nothing behind. LONG: five million rows.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { Busbar, until } from './lib.mjs';
 
 const ROWS = Number(process.env.ROWS ?? (process.env.LONG ? 5000000 : 100000)), SHEET = 1048575, OTHERS = Math.min(ROWS, 500000);
@@ -55,9 +56,9 @@ async function addUp(job, name) {
   const answer = await fetch(job.download_url);
   await fs.promises.writeFile(file, answer.body);
   assert.equal(fs.statSync(file).size, job.bytes);
-  const read = JSON.parse(execFileSync('/usr/bin/python3', [path.join(here, 'add_up_workbook.py'), file, 'Transaction'], { encoding: 'utf8', timeout: 1500000 }));
+  const { stdout } = await promisify(execFile)('/usr/bin/python3', [path.join(here, 'add_up_workbook.py'), file, 'Transaction'], { timeout: 1500000 });
   fs.rmSync(file);
-  return read;
+  return JSON.parse(stdout);
 }
 
 test(`${ROWS} sessions as XLSX: each once, in as many sheets as it takes, sums as in the database`, async (t) => {
