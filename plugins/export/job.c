@@ -34,6 +34,7 @@ struct running {
         void *writer;
         struct table_totals totals;
         int fd, disk_error, closed;
+        ino_t inode; /* of its file */
         bb_hash *hash;
 };
 
@@ -261,6 +262,7 @@ static BB_AWAIT bb_err write_part(struct running *r, const struct plan *plan, co
                                   const char *part)
 {
         const struct sink sink = {.write = write_file, .arg = r};
+        struct stat st;
         bb_err err = BB_E_IO;
 
         r->fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -268,6 +270,8 @@ static BB_AWAIT bb_err write_part(struct running *r, const struct plan *plan, co
                 r->disk_error = errno;
                 return BB_E_IO;
         }
+        if (fstat(r->fd, &st) == 0)
+                r->inode = st.st_ino;
         r->hash = bb_crypto_->hash_new();
         r->writer = r->ops->open(spec, &sink);
         if (r->writer != NULL)
@@ -399,6 +403,17 @@ static BB_AWAIT bb_err prepare(struct running *r, struct export_order *order, st
         return BB_E_INVALID;
 }
 
+/* Another node that was given the job may have an attempt of the same number: this one's was given back with its
+ * tenant.
+ */
+static void remove_mine(const struct running *r, bb_str path)
+{
+        struct stat st;
+
+        if (stat(path.ptr, &st) == 0 && st.st_ino == r->inode)
+                (void)unlink(path.ptr);
+}
+
 static BB_AWAIT bb_err make(struct running *r)
 {
         struct export_order order = {.report = BB_NONE};
@@ -426,9 +441,9 @@ static BB_AWAIT bb_err make(struct running *r)
                 err = keep(r, &order, part.ptr, whole.ptr);
         if (err == BB_OK)
                 return BB_OK;
-        (void)unlink(part.ptr);
+        remove_mine(r, part);
         if (err != BB_E_UNAVAILABLE) /* it may have been told of: the next attempt knows */
-                (void)unlink(whole.ptr);
+                remove_mine(r, whole);
         explain(r, err);
         tell_failure(r, &order, err);
         return err;
@@ -507,8 +522,8 @@ static BB_AWAIT bb_err follow(bb_job *job, struct running *r, bb_task_id task)
         /* Who cancelled it when it was nearly done wants no file either, and to hear of no failure. */
         if (!stopped)
                 stopped = tell_end(job, r) == BB_E_CANCELED;
-        if (stopped)
-                files_remove(r->state->tenant, bb_cstr(r->id), 0);
+        if (stopped && r->ops != NULL)
+                remove_mine(r, file_path(r->state->tenant, bb_cstr(r->id), r->attempt, r->ops->suffix));
         return stopped ? BB_E_CANCELED : r->err;
 }
 
