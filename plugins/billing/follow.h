@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Handlers of the domain's events. `state` is the tenant's struct billing_options.
+ * Handlers of the domain's events. `state` is the tenant's struct billing_tenant, which begins with its options.
  */
 #ifndef BILLING_FOLLOW_H
 #define BILLING_FOLLOW_H
